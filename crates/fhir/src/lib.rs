@@ -1,0 +1,7 @@
+//! This room is FHIR's grammar: requests, scopes, compartments, the filter, projections, and the answers of a gateway.
+//!
+//! It knows: R4, SMART scopes, JSON.
+//! It refuses to know: HTTP machinery, sockets, tokens, policy, the book.
+//! It mints: [`Projected`].
+//! If it fails: a [`lexicon::Reason`]; never a partial document.
+//! Start reading at: [`request::parse`], then `filter.rs`.

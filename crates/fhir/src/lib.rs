@@ -5,3 +5,9 @@
 //! It mints: [`Projected`].
 //! If it fails: a [`lexicon::Reason`]; never a partial document.
 //! Start reading at: [`request::parse`], then `filter.rs`.
+
+pub mod filter;
+pub mod projection;
+
+pub use filter::{Filter, Limits, Node, Projected, Scanned};
+pub use projection::{Projection, ProjectionError, Projections};

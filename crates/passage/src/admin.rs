@@ -1,0 +1,103 @@
+//! The operator's listener: two fixed words of health for anyone, metrics for an operator's certificate.
+
+use crate::{
+    Arrival, Deadline, Filtrate, Recorded, Silence,
+    answer::Case,
+    connection::{Door, Link},
+    desk::Desk,
+    listener::serve,
+    road::Answer,
+    states::Filtered,
+};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use identity::Acceptor;
+use ledger::Health;
+use lexicon::{Kind, Reason, Station};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// What the operator may ask, on a listener of its own whose client certificates are optional.
+pub struct Admin {
+    desk: Arc<Desk>,
+    operators: Vec<String>,
+}
+
+impl Admin {
+    /// `operators`: SPIFFE ids whose certificates may read the metrics.
+    pub fn new(desk: Arc<Desk>, operators: Vec<String>) -> Self {
+        Self { desk, operators }
+    }
+
+    /// A small passage of its own: a docket, a verdict, a receipt.
+    async fn pass(&self, parts: Parts, link: &Link) -> Result<Recorded, Silence> {
+        let is_metrics = parts.method == Method::GET && parts.uri.path() == "/metrics";
+        let arrival = Arrival { parts, carries_body: false, peer: link.peer.clone(), source: link.source };
+        let mut case = Case::open(&arrival, &self.desk).await?.on("admin");
+        case.reach(Station::Authenticate);
+        let operator = link.peer.spiffe.as_ref().filter(|id| self.operators.contains(id));
+        let Some(operator) = operator else {
+            case.seen_as(Kind::Stranger, None);
+            return refuse(case, Reason::PolicyRefused).await;
+        };
+        case.seen_as(Kind::Workload, Some(operator));
+        if !is_metrics {
+            return refuse(case, Reason::ResourceAbsent).await;
+        }
+        let mut text = self.desk.telemetry.metrics();
+        let green = u8::from(self.desk.ledger.health() == Health::Green);
+        text.push_str(&format!("# TYPE lazaret_book_green gauge\nlazaret_book_green {green}\n"));
+        let filtrate = Filtrate { media_type: TEXT, body: text.into(), returned: 0, withheld: 0 };
+        Filtered::own(case, filtrate).record().await
+    }
+
+    /// The exit that needs no receipt (decision 2): it must be able to say *red* when the book cannot be written.
+    fn word(&self) -> Response<Full<Bytes>> {
+        let (status, word) = match self.desk.ledger.health() {
+            Health::Green => (StatusCode::OK, "green\n"),
+            Health::Red => (StatusCode::SERVICE_UNAVAILABLE, "red\n"),
+        };
+        let mut response = Response::new(Full::new(Bytes::from_static(word.as_bytes())));
+        *response.status_mut() = status;
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+}
+
+async fn refuse(case: Case, reason: Reason) -> Result<Recorded, Silence> {
+    let body = Bytes::from(format!("{} {}\n", reason.code(), reason.hint()));
+    case.refused(reason.into(), None, Answer { media_type: "text/plain", body, scope: None }).await
+}
+
+impl Door for Admin {
+    fn desk(&self) -> &Arc<Desk> {
+        &self.desk
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        link: Arc<Link>,
+    ) -> Result<Response<Full<Bytes>>, Silence> {
+        let (parts, _body) = request.into_parts();
+        if parts.method == Method::GET && matches!(parts.uri.path(), "/healthz" | "/readyz") {
+            return Ok(self.word());
+        }
+        self.pass(parts, &link).await.map(Recorded::into_response)
+    }
+}
+
+/// Serves the operator until `stop` resolves, then drains.
+pub async fn listen_admin(
+    tcp: TcpListener,
+    acceptor: Acceptor,
+    admin: Arc<Admin>,
+    stop: impl Future<Output = ()>,
+) -> Deadline {
+    serve(tcp, acceptor, admin, stop).await
+}

@@ -1,0 +1,236 @@
+//! The open case of a passage, and how it is closed: one way for answers and refusals alike.
+
+use crate::{
+    Arrival, Filtrate, Generation, Notes, Recorded, Refusal, Road, Silence,
+    challenge::challenge,
+    desk::Desk,
+    limits::{Neighbourhood, Place},
+    road,
+    sealed::{Head, Sealed},
+};
+use aws_lc_rs::{digest, rand};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use identity::Caller;
+use ledger::Docket;
+use lexicon::{Context, Halt, Kind, Relationship, Station, Time, Trace};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+/// The docket with what is needed to close it. Travels through every state.
+pub(crate) struct Case {
+    docket: Docket,
+    desk: Arc<Desk>,
+    began: Instant,
+    neighbourhood: Neighbourhood,
+    /// A `HEAD` request: the answer is sealed without the body it will not have.
+    bodiless: bool,
+    place: Option<Place<[u8; 32]>>,
+}
+
+impl Case {
+    pub async fn open(arrival: &Arrival, desk: &Arc<Desk>) -> Result<Self, Silence> {
+        let began = Instant::now();
+        let patience = desk.settings.timeouts.seat;
+        let arrived = desk.ledger.arrive(desk.clock.now(), trace()?, arrival.source, patience).await;
+        let mut docket = arrived.map_err(|_outage| Silence::Outage)?;
+        if let Some(foreign) = arrival.parts.headers.get("traceparent") {
+            docket.foreign_trace(foreign.as_bytes());
+        }
+        let draft = docket.draft();
+        draft.zone = Some(desk.settings.zone.clone());
+        draft.client_tls = Some(arrival.peer.tls.clone());
+        let neighbourhood = Neighbourhood::of(arrival.source);
+        let bodiless = arrival.parts.method == Method::HEAD;
+        Ok(Self { docket, desk: desk.clone(), began, neighbourhood, bodiless, place: None })
+    }
+
+    pub fn under<R: Road>(mut self, at: &Generation<R>) -> Self {
+        let draft = self.docket.draft();
+        draft.road = Some(at.road.name().to_owned());
+        draft.generation = Some(at.hash);
+        self
+    }
+
+    pub fn on(mut self, road: &str) -> Self {
+        self.docket.draft().road = Some(road.to_owned());
+        self
+    }
+
+    /// A caller that no token names: a stranger, or a workload by its certificate.
+    pub fn seen_as(&mut self, kind: Kind, certificate: Option<&String>) {
+        let draft = self.docket.draft();
+        draft.actor_kind = Some(kind);
+        draft.client = certificate.cloned();
+    }
+
+    pub fn now(&self) -> Time {
+        self.desk.clock.now()
+    }
+
+    pub fn trace(&self) -> Trace {
+        self.docket.trace()
+    }
+
+    pub fn zone(&self) -> &str {
+        &self.desk.settings.zone
+    }
+
+    pub fn reach(&mut self, station: Station) {
+        self.docket.reach(station);
+    }
+
+    /// Writes the verified caller into the case and moves it to the seats of the known.
+    pub async fn known(&mut self, caller: &Caller) -> Result<(), Silence> {
+        let (now, patience) = (self.now(), self.desk.settings.timeouts.seat);
+        let moved = self.docket.caller(caller.principal(), caller.token(), now, patience).await;
+        moved.map_err(|_outage| Silence::Outage)
+    }
+
+    pub fn charge_token(&mut self, caller: &Caller) -> Result<(), Duration> {
+        self.desk.guards.tokens.charge(*caller.token(), Instant::now())?;
+        let place = self.desk.guards.callers.enter(person(caller));
+        self.place = Some(place.ok_or(Duration::from_secs(1))?);
+        Ok(())
+    }
+
+    pub fn charge_stranger(&mut self) -> Result<(), Duration> {
+        self.docket.draft().actor_kind = Some(Kind::Stranger);
+        let guards = &self.desk.guards;
+        guards.strangers.charge(self.neighbourhood, Instant::now()).inspect_err(|_| {
+            // Spending the last of these is what makes the listener hang up on strangers of this address.
+            let _spent = guards.refusals.charge(self.neighbourhood, Instant::now());
+        })
+    }
+
+    pub fn note(&mut self, notes: Notes) {
+        let Notes { interaction, resource_type, resource, patient, .. } = &notes;
+        if let (Some(kind), Some(id)) = (resource_type, resource) {
+            self.docket.resource(*kind, id);
+        }
+        if let Some(patient) = patient {
+            self.docket.patient(patient);
+        }
+        let draft = self.docket.draft();
+        draft.interaction = interaction.or(draft.interaction);
+        draft.resource_type = resource_type.or(draft.resource_type);
+        draft.upstream_peer = notes.upstream_peer.or(draft.upstream_peer.take());
+        draft.upstream_tls = notes.upstream_tls.or(draft.upstream_tls.take());
+        draft.upstream_status = notes.upstream_status.or(draft.upstream_status);
+        draft.groups.extend(notes.groups);
+        for policy in notes.policies {
+            if !draft.policies.contains(&policy) {
+                draft.policies.push(policy);
+            }
+        }
+    }
+
+    pub fn related(&mut self, relationship: &Relationship) {
+        if !relationship.source.is_empty() {
+            let draft = self.docket.draft();
+            draft.relationship_source = Some(relationship.source.to_owned());
+            draft.relationship_age_s = Some(relationship.age_s);
+        }
+    }
+
+    pub fn asked(&mut self, context: &Context) {
+        let draft = self.docket.draft();
+        draft.purpose = Some(context.purpose.clone());
+        draft.scopes.clone_from(&context.scopes);
+    }
+
+    pub fn refusal(&mut self, why: &Halt) -> Refusal {
+        let draft = self.docket.draft();
+        let (caller, resource_type) = (draft.actor_kind, draft.resource_type);
+        Refusal { shown: why.reason.shown(), trace: self.trace(), caller, resource_type }
+    }
+
+    pub async fn answered(mut self, filtrate: Filtrate) -> Result<Recorded, Silence> {
+        let draft = self.docket.draft();
+        draft.allowed = Some(true);
+        draft.returned = Some(filtrate.returned);
+        draft.withheld_elements = Some(filtrate.withheld);
+        let headers = self.headers(filtrate.media_type);
+        self.close(Head { status: StatusCode::OK, headers }, filtrate.body).await
+    }
+
+    pub async fn refused(
+        mut self,
+        why: Halt,
+        retry_after: Option<Duration>,
+        answer: road::Answer,
+    ) -> Result<Recorded, Silence> {
+        let shown = why.reason.shown();
+        let mut headers = self.headers(answer.media_type);
+        let realm = &self.desk.settings.realm;
+        if let Some(value) = challenge(realm, shown, why.challenge.as_ref(), answer.scope.as_deref()) {
+            headers.push((header::WWW_AUTHENTICATE, value));
+        }
+        if let Some(wait) = retry_after {
+            headers.push((header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1))));
+        }
+        self.note(Notes { policies: why.policies, ..Notes::default() });
+        let draft = self.docket.draft();
+        draft.allowed = Some(false);
+        draft.reason = Some(why.reason);
+        let status = StatusCode::from_u16(shown.status()).map_err(|_| Silence::Bug)?;
+        self.close(Head { status, headers }, answer.body).await
+    }
+
+    /// Seals the answer, writes the closing leaf that binds it, and waits until that is on disk. There is no second
+    /// try: after a failed sync the leaf may or may not be there (decision 32).
+    async fn close(mut self, head: Head, body: Bytes) -> Result<Recorded, Silence> {
+        let body = if self.bodiless { Bytes::new() } else { body };
+        let sealed = Sealed::new(head, body, &self.docket.salt());
+        let (now, trace, station) = (self.now(), self.trace(), self.docket.station());
+        let draft = self.docket.draft();
+        draft.time = now;
+        draft.trace = Some(trace);
+        draft.status = Some(sealed.status());
+        draft.bytes = Some(sealed.length());
+        draft.answer = Some(sealed.digest());
+        draft.latency_us = u64::try_from(self.began.elapsed().as_micros()).ok();
+        let entry = draft.clone();
+        let receipt = self.docket.close(now, sealed.digest()).await.map_err(|_outage| Silence::Outage)?;
+        let recorded = Recorded::whole(&receipt, sealed)?;
+        self.desk.telemetry.observe(&entry, station, receipt.index());
+        Ok(recorded)
+    }
+
+    /// What every answer says. The date is ours, so that the digest covers it.
+    fn headers(&self, media_type: &'static str) -> Vec<(HeaderName, HeaderValue)> {
+        let date = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_millis(self.now().millis()));
+        let mut headers = vec![
+            (header::CONTENT_TYPE, HeaderValue::from_static(media_type)),
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+            (header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000")),
+        ];
+        headers.extend(HeaderValue::try_from(date).ok().map(|date| (header::DATE, date)));
+        let trace = HeaderValue::try_from(self.docket.trace().to_string());
+        headers.extend(trace.ok().map(|trace| (HeaderName::from_static("lazaret-trace"), trace)));
+        headers
+    }
+}
+
+/// The edge starts its own trace, whatever a stranger says.
+fn trace() -> Result<Trace, Silence> {
+    let mut bytes = [0; 16];
+    rand::fill(&mut bytes).map_err(|_| Silence::Bug)?;
+    Ok(Trace::from_bytes(bytes))
+}
+
+/// One person at one client, whichever token they hold now.
+fn person(caller: &Caller) -> [u8; 32] {
+    let mut hash = digest::Context::new(&digest::SHA256);
+    let principal = caller.principal();
+    for part in [&principal.issuer, &principal.subject, &principal.client] {
+        hash.update(&(part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let mut key = [0; 32];
+    key.copy_from_slice(hash.finish().as_ref());
+    key
+}

@@ -1,0 +1,195 @@
+//! How much of everything: rates by address and by token, live passages, connections, and how long things may take.
+
+use crate::gcra::{Gcra, Rate};
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// What a listener and its passages may use. The defaults suit one busy clinic on a small machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// New connections of one address (/32, /64), before the handshake.
+    pub connections: Rate,
+    /// Requests of one address that bring no valid credential.
+    pub strangers: Rate,
+    /// Refusals of one address that are still written in full once `strangers` is spent; beyond that it is hung up on.
+    pub refusals: Rate,
+    /// Requests with one token.
+    pub tokens: Rate,
+    pub open_connections: usize,
+    pub open_connections_per_address: usize,
+    /// Handshakes at a time; more wait for their turn.
+    pub handshakes: usize,
+    /// Live passages of one connection. A reset HTTP/2 stream gives its berth back only when its passage has ended.
+    pub berths: usize,
+    pub live_per_address: usize,
+    pub live_per_caller: usize,
+    pub header_count: usize,
+    pub header_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: Rate { count: 256, period_s: 1, burst: 512 },
+            strangers: Rate { count: 20, period_s: 1, burst: 100 },
+            refusals: Rate { count: 60, period_s: 60, burst: 60 },
+            tokens: Rate { count: 6000, period_s: 60, burst: 400 },
+            open_connections: 4096,
+            open_connections_per_address: 1024,
+            handshakes: 64,
+            berths: 64,
+            live_per_address: 1024,
+            live_per_caller: 128,
+            header_count: 64,
+            header_bytes: 32 * 1024,
+        }
+    }
+}
+
+/// The longest each thing may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    pub handshake: Duration,
+    /// From the first byte of a request's head to the last; on HTTP/1.1 also from one request to the next.
+    pub header: Duration,
+    /// A connection without a live passage.
+    pub idle: Duration,
+    /// A whole passage, whatever its parts may take.
+    pub request: Duration,
+    /// Waiting for a seat in the book.
+    pub seat: Duration,
+    /// After the listener was told to stop.
+    pub drain: Duration,
+    /// Over which connections without a record are counted into one leaf.
+    pub tally: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(5),
+            header: Duration::from_secs(10),
+            idle: Duration::from_secs(60),
+            request: Duration::from_secs(30),
+            seat: Duration::from_secs(2),
+            drain: Duration::from_secs(10),
+            tally: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The address a limit counts by: one IPv4 address, or one IPv6 /64, which is what a single host gets.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Neighbourhood(IpAddr);
+
+impl Neighbourhood {
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V6(six) => {
+                let upper = u128::from(six) >> 64 << 64;
+                Self(IpAddr::V6(upper.into()))
+            }
+            four => Self(four),
+        }
+    }
+}
+
+/// Most keys a table of limits holds: about 10 MB, whoever comes.
+const KEYS: usize = 1 << 16;
+
+/// The limits, counting.
+pub(crate) struct Guards {
+    pub connections: Gcra<Neighbourhood>,
+    pub strangers: Gcra<Neighbourhood>,
+    pub refusals: Gcra<Neighbourhood>,
+    pub tokens: Gcra<[u8; 32]>,
+    pub open: Headcount<Neighbourhood>,
+    pub live: Headcount<Neighbourhood>,
+    pub callers: Headcount<[u8; 32]>,
+}
+
+impl Guards {
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            connections: Gcra::new(limits.connections, KEYS),
+            strangers: Gcra::new(limits.strangers, KEYS),
+            refusals: Gcra::new(limits.refusals, KEYS),
+            tokens: Gcra::new(limits.tokens, KEYS),
+            open: Headcount::new(limits.open_connections_per_address),
+            live: Headcount::new(limits.live_per_address),
+            callers: Headcount::new(limits.live_per_caller),
+        }
+    }
+}
+
+/// How many of each key are inside at once. Holds no key that is not.
+pub(crate) struct Headcount<K: Hash + Eq> {
+    most: usize,
+    inside: Arc<Mutex<HashMap<K, usize>>>,
+}
+
+impl<K: Hash + Eq + Clone> Headcount<K> {
+    fn new(most: usize) -> Self {
+        Self { most, inside: Arc::default() }
+    }
+
+    /// A place inside, given back when dropped; none when the key has all of its own.
+    pub fn enter(&self, key: K) -> Option<Place<K>> {
+        let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = inside.entry(key.clone()).or_insert(0);
+        if *count >= self.most {
+            return None;
+        }
+        *count += 1;
+        Some(Place { key, inside: self.inside.clone() })
+    }
+}
+
+pub(crate) struct Place<K: Hash + Eq> {
+    key: K,
+    inside: Arc<Mutex<HashMap<K, usize>>>,
+}
+
+impl<K: Hash + Eq> Drop for Place<K> {
+    fn drop(&mut self) {
+        let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = inside.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                inside.remove(&self.key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_host_is_one_neighbourhood() {
+        let of = |text: &str| Neighbourhood::of(text.parse().expect("address"));
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
+        assert_ne!(of("2001:db8:0:1::1"), of("2001:db8::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+    }
+
+    #[test]
+    fn places_come_back_and_nobody_is_remembered() {
+        let count = Headcount::new(2);
+        let (first, second) = (count.enter("a"), count.enter("a"));
+        assert!(first.is_some() && second.is_some());
+        assert!(count.enter("a").is_none());
+        assert!(count.enter("b").is_some());
+        drop(first);
+        assert!(count.enter("a").is_some());
+        drop(second);
+        assert!(count.inside.lock().expect("test").is_empty());
+    }
+}

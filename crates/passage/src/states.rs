@@ -1,0 +1,257 @@
+//! The states of a passage. Each step consumes the state before it, so no step can be left out, repeated or swapped.
+//! No state has `Drop`, `Clone`, `Debug` or a public field: the open case goes where the request goes.
+
+use crate::{
+    Arrival, Class, Client, Filtrate, Generation, Moment, Notes, Recorded, Road, Sight, Silence, Stop, Words,
+    answer::Case, desk::Desk, headers,
+};
+use identity::{Caller, Verifier};
+use lexicon::{Context, Halt, Kind, Question, Reason, Relationship, Station};
+use policy::{Engine, Plan};
+use std::{sync::Arc, time::Duration};
+
+/// A docket is open: from here on whatever happens is written.
+pub struct Received {
+    case: Case,
+    arrival: Arrival,
+}
+
+/// Somebody stands there, or a stranger who may only ask for what is public.
+pub struct Authenticated {
+    case: Case,
+    arrival: Arrival,
+    caller: Caller,
+}
+
+/// The request has a meaning.
+pub struct Read<R: Road> {
+    case: Case,
+    caller: Caller,
+    ask: R::Ask,
+}
+
+/// What the decision needs to know of the caller is known.
+pub struct Informed<R: Road> {
+    case: Case,
+    caller: Caller,
+    ask: R::Ask,
+    relationship: Relationship,
+}
+
+/// The class of request is permitted. The plan travels with the ask it was made for.
+pub struct Authorized<R: Road> {
+    case: Case,
+    caller: Caller,
+    ask: R::Ask,
+    relationship: Relationship,
+    plan: Plan,
+}
+
+/// The effect may happen now.
+pub struct Declared<R: Road> {
+    authorized: Authorized<R>,
+}
+
+/// The upstream has spoken; nobody may see it yet.
+pub struct Forwarded<R: Road> {
+    authorized: Authorized<R>,
+    raw: R::Raw,
+}
+
+/// Only what the caller may see is left.
+pub struct Filtered {
+    case: Case,
+    filtrate: Filtrate,
+}
+
+/// A refusal: an answer like any other, and evidence like any other.
+pub struct Halted {
+    case: Case,
+    why: Halt,
+    retry_after: Option<Duration>,
+}
+
+fn halt<T>(case: Case, why: impl Into<Halt>) -> Result<T, Stop> {
+    Err(Stop::Halted(Box::new(Halted { case, why: why.into(), retry_after: None })))
+}
+
+fn throttle<T>(case: Case, reason: Reason, wait: Duration) -> Result<T, Stop> {
+    Err(Stop::Halted(Box::new(Halted { case, why: reason.into(), retry_after: Some(wait) })))
+}
+
+impl Received {
+    /// Opens the docket, its closing seat reserved: back-pressure is felt here, and closing cannot fail for lack of room.
+    pub async fn open<R: Road>(arrival: Arrival, desk: &Arc<Desk>, at: &Generation<R>) -> Result<Self, Silence> {
+        let case = Case::open(&arrival, desk).await?.under(at);
+        Ok(Self { case, arrival })
+    }
+
+    pub async fn authenticate(self, verifier: &Verifier) -> Result<Authenticated, Stop> {
+        let Self { mut case, arrival } = self;
+        case.reach(Station::Authenticate);
+        let now = case.now();
+        let credential = headers::admit(&arrival.parts).and_then(|()| headers::bearer(&arrival.parts.headers));
+        let verified = match credential {
+            Ok(Some(bearer)) => verifier.verify(&bearer, &arrival.peer, now).await,
+            Ok(None) => Ok(verifier.stranger(now)),
+            Err(reason) => Err(reason),
+        };
+        match verified {
+            Ok(caller) if caller.principal().kind != Kind::Stranger => {
+                case.known(&caller).await?;
+                if let Err(wait) = case.charge_token(&caller) {
+                    return throttle(case, Reason::LimitToken, wait);
+                }
+                Ok(Authenticated { case, arrival, caller })
+            }
+            unverified => {
+                if let Err(wait) = case.charge_stranger() {
+                    return throttle(case, Reason::LimitAddress, wait);
+                }
+                match unverified {
+                    Ok(caller) => Ok(Authenticated { case, arrival, caller }),
+                    Err(reason) => halt(case, reason),
+                }
+            }
+        }
+    }
+}
+
+impl Authenticated {
+    pub fn read<R: Road>(self, road: &R) -> Result<Read<R>, Stop> {
+        let Self { mut case, arrival, caller } = self;
+        case.reach(Station::Read);
+        let accept = match headers::accept(&arrival.parts.headers) {
+            Ok(accept) => accept,
+            Err(reason) => return halt(case, reason),
+        };
+        let told = road.read(&Words {
+            method: arrival.parts.method.as_str(),
+            path: arrival.parts.uri.path(),
+            query: arrival.parts.uri.query(),
+            accept: accept.as_deref(),
+            carries_body: arrival.carries_body,
+        });
+        case.note(told.notes);
+        match told.outcome {
+            Ok(ask) if caller.principal().kind == Kind::Stranger && !road.is_public(&ask) => {
+                halt(case, Reason::CredentialMissing)
+            }
+            Ok(ask) => Ok(Read { case, caller, ask }),
+            Err(why) => halt(case, why),
+        }
+    }
+}
+
+impl<R: Road> Read<R> {
+    pub async fn inform(self, road: &R) -> Result<Informed<R>, Stop> {
+        let Self { mut case, caller, ask } = self;
+        case.reach(Station::Inform);
+        let relationship = road.inform(caller.principal(), &ask, case.moment()).await;
+        case.related(&relationship);
+        Ok(Informed { case, caller, ask, relationship })
+    }
+}
+
+impl<R: Road> Informed<R> {
+    pub fn authorize(self, road: &R, engine: &Engine) -> Result<Authorized<R>, Stop> {
+        let Self { mut case, caller, ask, relationship } = self;
+        case.reach(Station::Authorize);
+        let class = match road.question(caller.principal(), &ask) {
+            Ok(class) => class,
+            Err(why) => return halt(case, why),
+        };
+        let question = case.question(&caller, class);
+        match engine.decide(&question, &relationship) {
+            Ok(plan) => {
+                case.note(Notes { policies: plan.policies().to_vec(), ..Notes::default() });
+                Ok(Authorized { case, caller, ask, relationship, plan })
+            }
+            Err(why) => halt(case, why),
+        }
+    }
+}
+
+impl<R: Road> Authorized<R> {
+    /// The last station without an effect. A read needs no leaf of its own (decision 1); a write posts its `Intent`
+    /// here and waits for the receipt. Whoever left until now has caused nothing; from here on a passage runs to its end.
+    pub fn declare(self, client: &Client) -> Result<Declared<R>, Stop> {
+        let mut authorized = self;
+        authorized.case.reach(Station::Declare);
+        if client.left() {
+            return halt(authorized.case, Reason::ClientLeft);
+        }
+        Ok(Declared { authorized })
+    }
+}
+
+impl<R: Road> Declared<R> {
+    pub async fn forward(self, road: &R) -> Result<Forwarded<R>, Stop> {
+        let Self { mut authorized } = self;
+        authorized.case.reach(Station::Forward);
+        let told = road.forward(&authorized.ask, authorized.case.moment()).await;
+        authorized.case.note(told.notes);
+        match told.outcome {
+            Ok(raw) => Ok(Forwarded { authorized, raw }),
+            Err(why) => halt(authorized.case, why),
+        }
+    }
+}
+
+impl<R: Road> Forwarded<R> {
+    pub fn filter(self, road: &R) -> Result<Filtered, Stop> {
+        let Self { authorized: Authorized { mut case, caller, ask, relationship, plan }, raw } = self;
+        case.reach(Station::Filter);
+        let principal = caller.principal();
+        if case.now() > plan.valid_until() {
+            let expired = case.now() > principal.valid_until;
+            return halt(case, if expired { Reason::CredentialExpired } else { Reason::RelationshipNone });
+        }
+        let told = road.filter(raw, &Sight { ask: &ask, principal, relationship: &relationship, plan: &plan });
+        case.note(told.notes);
+        match told.outcome {
+            Ok(filtrate) => Ok(Filtered { case, filtrate }),
+            Err(why) => halt(case, why),
+        }
+    }
+}
+
+impl Filtered {
+    /// For what the house itself has to say (metrics).
+    pub(crate) fn own(case: Case, filtrate: Filtrate) -> Self {
+        Self { case, filtrate }
+    }
+
+    pub async fn record(self) -> Result<Recorded, Silence> {
+        let Self { mut case, filtrate } = self;
+        case.reach(Station::Record);
+        case.answered(filtrate).await
+    }
+}
+
+impl Halted {
+    pub async fn record<R: Road>(self, road: &R) -> Result<Recorded, Silence> {
+        let Self { mut case, why, retry_after } = self;
+        let answer = road.explain(&case.refusal(&why));
+        case.refused(why, retry_after, answer).await
+    }
+}
+
+impl Case {
+    fn question(&mut self, caller: &Caller, class: Class) -> Question {
+        let principal = caller.principal().clone();
+        let context = Context {
+            now: self.now(),
+            purpose: class.purpose,
+            zone: self.zone().to_owned(),
+            assurance: principal.assurance,
+            scopes: class.scopes,
+        };
+        self.asked(&context);
+        Question { principal, action: class.action, resource_type: class.resource_type, context }
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { now: self.now(), trace: self.trace() }
+    }
+}

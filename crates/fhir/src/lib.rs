@@ -6,8 +6,18 @@
 //! If it fails: a [`lexicon::Reason`]; never a partial document.
 //! Start reading at: [`request::parse`], then `filter.rs`.
 
+pub mod capability;
+pub mod compartment;
 pub mod filter;
+pub mod outcome;
+mod percent;
 pub mod projection;
+pub mod reference;
+pub mod request;
+pub mod scope;
+mod search_parameter;
 
 pub use filter::{Filter, Limits, Node, Projected, Scanned};
 pub use projection::{Projection, ProjectionError, Projections};
+pub use reference::Base;
+pub use scope::{Grant, Scopes};

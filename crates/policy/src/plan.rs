@@ -1,0 +1,187 @@
+//! *May see*: a permission with its conditions, asked about each resource.
+
+use crate::engine::Rules;
+use crate::entities::{Asker, Unfit};
+use crate::lexemes::{Lexemes, Seen};
+use crate::predicate::{Absent, Predicate};
+use crate::vocabulary::DEFAULT_GROUP;
+use cedar_policy::{Authorizer, Decision, Entities, EntityUid};
+use lexicon::{Facts, Judge, Reason, Time, Verdict};
+use std::cell::OnceCell;
+use std::fmt;
+use std::sync::Arc;
+
+/// A permission with its conditions. No public constructor, not `Clone`, no `Default`.
+pub struct Plan {
+    rules: Arc<Rules>,
+    asker: Asker,
+    parts: Parts,
+    policies: Vec<String>,
+}
+
+/// What the engine worked out.
+pub(crate) struct Parts {
+    pub resource_type: &'static str,
+    pub lexemes: Lexemes,
+    /// The action that was asked for.
+    pub read: Way,
+    /// Element groups that may be seen, each on its own conditions.
+    pub groups: Vec<(String, Way)>,
+    pub valid_until: Time,
+}
+
+/// The policies that are left for one action: id and condition, by id.
+pub(crate) struct Way {
+    pub action: EntityUid,
+    pub permits: Vec<(String, Predicate)>,
+    pub forbids: Vec<(String, Predicate)>,
+}
+
+/// What the policies of one action say of one resource, with the ids that say so, sorted.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Ruling {
+    Permits(Vec<String>),
+    Forbids(Vec<String>),
+    Silent,
+    Error,
+}
+
+/// Who examines. Both say the same of everything that a predicate can express; `agreement` tests it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Examiner {
+    Predicate,
+    Cedar,
+}
+
+/// One resource before the judge.
+struct Case<'a> {
+    facts: &'a Facts,
+    seen: Seen,
+    /// Made only when Cedar examines.
+    entities: OnceCell<Result<Entities, Unfit>>,
+}
+
+impl Plan {
+    pub(crate) fn new(rules: Arc<Rules>, asker: Asker, parts: Parts) -> Self {
+        let policies = parts.read.permits.iter().map(|(id, _)| id.clone()).collect();
+        Self { rules, asker, parts, policies }
+    }
+
+    /// Policies that permit the class, if their conditions hold.
+    pub fn policies(&self) -> &[String] {
+        &self.policies
+    }
+
+    /// The earliest end of what the plan was made from: the caller's credentials, the relationship.
+    pub const fn valid_until(&self) -> Time {
+        self.parts.valid_until
+    }
+
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &str> {
+        self.parts.groups.iter().map(|(group, _)| group.as_str())
+    }
+
+    /// `prefer` is [`Examiner::Predicate`] except where the two are compared.
+    pub(crate) fn verdict(&self, facts: &Facts, prefer: Examiner) -> Verdict {
+        let refuse = |reason, policies| Verdict::Refuse { reason, policies };
+        if facts.resource_type.name() != self.parts.resource_type {
+            return refuse(Reason::UpstreamMismatch, Vec::new());
+        }
+        // "All labels are on the list" is true of no labels.
+        if facts.labels.is_empty() {
+            return refuse(Reason::LabelNotCleared, Vec::new());
+        }
+        let case = Case { facts, seen: self.parts.lexemes.read(facts), entities: OnceCell::new() };
+        let policies = match self.ruling(&self.parts.read, &case, prefer) {
+            Ruling::Permits(policies) => policies,
+            Ruling::Forbids(policies) => return refuse(self.reason(&policies), policies),
+            Ruling::Silent => return refuse(Reason::RelationshipNone, Vec::new()),
+            Ruling::Error => return refuse(Reason::PolicyErrorHidden, Vec::new()),
+        };
+        let mut groups = vec![DEFAULT_GROUP.to_owned()];
+        for (group, way) in &self.parts.groups {
+            match self.ruling(way, &case, prefer) {
+                Ruling::Permits(_) => groups.push(group.clone()),
+                Ruling::Forbids(_) | Ruling::Silent => {}
+                Ruling::Error => return refuse(Reason::PolicyErrorHidden, Vec::new()),
+            }
+        }
+        Verdict::Permit { groups, policies }
+    }
+
+    fn ruling(&self, way: &Way, case: &Case<'_>, prefer: Examiner) -> Ruling {
+        match (prefer, way.is_opaque()) {
+            (Examiner::Predicate, false) => way.ruling(&case.seen).unwrap_or(Ruling::Error),
+            (Examiner::Cedar, _) | (_, true) => self.ruling_by_cedar(way, case).unwrap_or(Ruling::Error),
+        }
+    }
+
+    /// The whole slice, by the full engine. An error anywhere refuses: Cedar itself would skip the policy, and a
+    /// skipped forbid is a permit.
+    fn ruling_by_cedar(&self, way: &Way, case: &Case<'_>) -> Result<Ruling, Unfit> {
+        let (names, schema) = (&self.rules.book.names, &self.rules.book.vocabulary.schema);
+        let entities = case.entities.get_or_init(|| self.asker.with_record(names, schema, case.facts));
+        let entities = entities.as_ref().map_err(|_| Unfit)?;
+        let request = self.asker.request(names, schema, &way.action)?;
+        let slice = self.rules.slices.get(&way.action).ok_or(Unfit)?;
+        let response = Authorizer::new().is_authorized(&request, slice, entities);
+        if response.diagnostics().errors().next().is_some() {
+            return Ok(Ruling::Error);
+        }
+        let mut policies: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
+        policies.sort();
+        Ok(match (response.decision(), policies.is_empty()) {
+            (Decision::Allow, false) => Ruling::Permits(policies),
+            (Decision::Deny, false) => Ruling::Forbids(policies),
+            (Decision::Deny, true) => Ruling::Silent,
+            (Decision::Allow, true) => Ruling::Error,
+        })
+    }
+
+    /// Of several forbids the first that says something of its own.
+    fn reason(&self, policies: &[String]) -> Reason {
+        let reasons = policies.iter().filter_map(|id| self.rules.book.rules.get(id)).map(|rule| rule.reason);
+        let own = |reason: &Reason| *reason != Reason::PolicyForbidden;
+        reasons.into_iter().find(own).unwrap_or(Reason::PolicyForbidden)
+    }
+}
+
+impl Judge for Plan {
+    fn judge(&self, facts: &Facts) -> Verdict {
+        self.verdict(facts, Examiner::Predicate)
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan").field("resource_type", &self.parts.resource_type).finish_non_exhaustive()
+    }
+}
+
+impl Way {
+    /// Must Cedar be asked? Then for the whole action, so that one policy's error is met by all.
+    pub fn is_opaque(&self) -> bool {
+        self.permits.iter().chain(&self.forbids).any(|(_, predicate)| predicate.is_opaque())
+    }
+
+    fn ruling(&self, seen: &Seen) -> Result<Ruling, Absent> {
+        // Both lists to the end: an error in any policy refuses.
+        let forbids = holding(&self.forbids, seen)?;
+        let permits = holding(&self.permits, seen)?;
+        Ok(match (forbids.is_empty(), permits.is_empty()) {
+            (false, _) => Ruling::Forbids(forbids),
+            (true, false) => Ruling::Permits(permits),
+            (true, true) => Ruling::Silent,
+        })
+    }
+}
+
+fn holding(policies: &[(String, Predicate)], seen: &Seen) -> Result<Vec<String>, Absent> {
+    let mut holding = Vec::new();
+    for (id, predicate) in policies {
+        if predicate.holds(seen)? {
+            holding.push(id.clone());
+        }
+    }
+    Ok(holding)
+}

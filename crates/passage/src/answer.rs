@@ -1,7 +1,7 @@
 //! The open case of a passage, and how it is closed: one way for answers and refusals alike.
 
 use crate::{
-    Arrival, Filtrate, Generation, Notes, Recorded, Refusal, Road, Silence,
+    Arrival, Generation, Notes, Recorded, Refusal, Road, Silence, Whole,
     challenge::challenge,
     desk::Desk,
     limits::{Neighbourhood, Place},
@@ -147,13 +147,13 @@ impl Case {
         Refusal { shown: why.reason.shown(), trace: self.trace(), caller, resource_type }
     }
 
-    pub async fn answered(mut self, filtrate: Filtrate) -> Result<Recorded, Silence> {
+    pub async fn answered(mut self, whole: Whole) -> Result<Recorded, Silence> {
         let draft = self.docket.draft();
         draft.allowed = Some(true);
-        draft.returned = Some(filtrate.returned);
-        draft.withheld_elements = Some(filtrate.withheld);
-        let headers = self.headers(filtrate.media_type);
-        self.close(Head { status: StatusCode::OK, headers }, filtrate.body).await
+        draft.returned = Some(whole.returned);
+        draft.withheld_elements = Some(whole.withheld);
+        let headers = self.headers(whole.media_type);
+        self.close(Head { status: StatusCode::OK, headers }, whole.body).await
     }
 
     pub async fn refused(

@@ -61,6 +61,15 @@ pub(crate) fn accept(headers: &HeaderMap) -> Result<Option<String>, Reason> {
     Ok(all)
 }
 
+/// The criteria of a conditional create (<https://hl7.org/fhir/R4/http.html#ccreate>).
+pub(crate) fn if_none_exist(headers: &HeaderMap) -> Result<Option<&str>, Reason> {
+    let mut lines = headers.get_all("if-none-exist").iter();
+    match (lines.next(), lines.next()) {
+        (_, Some(_)) => Err(Reason::RequestHeader),
+        (line, None) => line.map(|line| line.to_str().map_err(|_| Reason::RequestHeader)).transpose(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -30,7 +30,7 @@ pub use driver::{Arrival, Client, Stop, pass};
 pub use gcra::Rate;
 pub use limits::{Limits, Timeouts};
 pub use listener::{Deadline, listen};
-pub use road::{Answer, Class, Counts, Filtrate, Moment, Notes, Refusal, Road, Sight, Told, Words};
+pub use road::{Answer, Class, Moment, Notes, Refusal, Road, Sight, Told, Whole, Words};
 pub use sealed::{Recorded, Reply, Silence};
 pub use states::{Authenticated, Authorized, Declared, Filtered, Forwarded, Halted, Informed, Read, Received};
 pub use telemetry::Telemetry;

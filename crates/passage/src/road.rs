@@ -11,6 +11,8 @@ pub trait Road: Send + Sync + 'static {
     type Ask: Send + Sync + 'static;
     /// What came back, validated but not yet judged.
     type Raw: Send + 'static;
+    /// What the filter let through. Each road mints its own, in one place.
+    type Filtrate: Into<Whole> + Send + 'static;
 
     /// The road's name in the record.
     fn name(&self) -> &'static str;
@@ -36,7 +38,7 @@ pub trait Road: Send + Sync + 'static {
     fn forward(&self, ask: &Self::Ask, moment: Moment) -> impl Future<Output = Told<Self::Raw>> + Send;
 
     /// Judges what came back and reduces it to what the caller may see.
-    fn filter(&self, raw: Self::Raw, sight: &Sight<'_, Self::Ask>) -> Told<Filtrate>;
+    fn filter(&self, raw: Self::Raw, sight: &Sight<'_, Self::Ask>) -> Told<Self::Filtrate>;
 
     /// Puts a refusal into the protocol's own words.
     fn explain(&self, refusal: &Refusal) -> Answer;
@@ -49,6 +51,7 @@ pub struct Words<'a> {
     pub path: &'a str,
     pub query: Option<&'a str>,
     pub accept: Option<&'a str>,
+    pub if_none_exist: Option<&'a str>,
     pub carries_body: bool,
 }
 
@@ -125,24 +128,12 @@ pub struct Answer {
     pub scope: Option<String>,
 }
 
-/// An answer that passed the filter. Each road mints it in one place.
-pub struct Filtrate {
-    pub(crate) media_type: &'static str,
-    pub(crate) body: Bytes,
-    pub(crate) returned: u64,
-    pub(crate) withheld: u64,
-}
-
-impl Filtrate {
-    /// `withheld` elements were removed from `returned` resources.
-    pub fn mint(media_type: &'static str, body: Bytes, counts: Counts) -> Self {
-        Self { media_type, body, returned: counts.returned, withheld: counts.withheld }
-    }
-}
-
-/// How much is in an answer, and how much was kept back.
-#[derive(Clone, Copy)]
-pub struct Counts {
+/// A whole answer as the filter left it. A road makes it from a type of its own, minted in one place.
+pub struct Whole {
+    pub media_type: &'static str,
+    pub body: Bytes,
+    /// Resources in the body.
     pub returned: u64,
+    /// Elements that were kept back.
     pub withheld: u64,
 }

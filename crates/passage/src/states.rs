@@ -2,8 +2,8 @@
 //! No state has `Drop`, `Clone`, `Debug` or a public field: the open case goes where the request goes.
 
 use crate::{
-    Arrival, Class, Client, Filtrate, Generation, Moment, Notes, Recorded, Road, Sight, Silence, Stop, Words,
-    answer::Case, desk::Desk, headers,
+    Arrival, Class, Client, Generation, Moment, Notes, Recorded, Road, Sight, Silence, Stop, Words, answer::Case,
+    desk::Desk, headers,
 };
 use identity::{Caller, Verifier};
 use lexicon::{Context, Halt, Kind, Question, Reason, Relationship, Station};
@@ -59,9 +59,9 @@ pub struct Forwarded<R: Road> {
 }
 
 /// Only what the caller may see is left.
-pub struct Filtered {
+pub struct Filtered<R: Road> {
     case: Case,
-    filtrate: Filtrate,
+    filtrate: R::Filtrate,
 }
 
 /// A refusal: an answer like any other, and evidence like any other.
@@ -121,8 +121,10 @@ impl Authenticated {
     pub fn read<R: Road>(self, road: &R) -> Result<Read<R>, Stop> {
         let Self { mut case, arrival, caller } = self;
         case.reach(Station::Read);
-        let accept = match headers::accept(&arrival.parts.headers) {
-            Ok(accept) => accept,
+        let believed = headers::accept(&arrival.parts.headers)
+            .and_then(|accept| Ok((accept, headers::if_none_exist(&arrival.parts.headers)?)));
+        let (accept, if_none_exist) = match believed {
+            Ok(believed) => believed,
             Err(reason) => return halt(case, reason),
         };
         let told = road.read(&Words {
@@ -130,6 +132,7 @@ impl Authenticated {
             path: arrival.parts.uri.path(),
             query: arrival.parts.uri.query(),
             accept: accept.as_deref(),
+            if_none_exist,
             carries_body: arrival.carries_body,
         });
         case.note(told.notes);
@@ -199,7 +202,7 @@ impl<R: Road> Declared<R> {
 }
 
 impl<R: Road> Forwarded<R> {
-    pub fn filter(self, road: &R) -> Result<Filtered, Stop> {
+    pub fn filter(self, road: &R) -> Result<Filtered<R>, Stop> {
         let Self { authorized: Authorized { mut case, caller, ask, relationship, plan }, raw } = self;
         case.reach(Station::Filter);
         let principal = caller.principal();
@@ -216,16 +219,11 @@ impl<R: Road> Forwarded<R> {
     }
 }
 
-impl Filtered {
-    /// For what the house itself has to say (metrics).
-    pub(crate) fn own(case: Case, filtrate: Filtrate) -> Self {
-        Self { case, filtrate }
-    }
-
+impl<R: Road> Filtered<R> {
     pub async fn record(self) -> Result<Recorded, Silence> {
         let Self { mut case, filtrate } = self;
         case.reach(Station::Record);
-        case.answered(filtrate).await
+        case.answered(filtrate.into()).await
     }
 }
 

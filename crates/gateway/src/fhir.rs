@@ -1,0 +1,96 @@
+//! The FHIR road: REST requests of R4 in, one upstream FHIR server behind it.
+
+mod relationship;
+mod road;
+mod statement;
+mod upstream;
+
+pub use upstream::{Upstream, UpstreamError, UpstreamSettings};
+
+use ::fhir::{Base, Limits, Projected, Projections, capability::About};
+use bytes::Bytes;
+use passage::Whole;
+use relationship::Relationships;
+use statement::Statement;
+use std::{fmt, sync::Arc};
+
+/// What the road is told. One value a generation; what it reaches (the upstream) outlives it.
+pub struct Settings {
+    /// The path below which FHIR is served: `/fhir`.
+    pub path: String,
+    /// Purpose of the flow this road serves, in the words of v3-PurposeOfUse: `treatment`.
+    pub purpose: String,
+    /// The label that stands for "no label" (decision 14).
+    pub unlabelled: String,
+    /// How long a looked-up relationship may be used.
+    pub relationship_max_age_s: u64,
+    pub limits: Limits,
+    pub projections: Arc<Projections>,
+    /// What the server says of itself; its `base` is the URL that clients use.
+    pub about: About,
+}
+
+/// The road. Cheap to make anew when the rules change.
+pub struct Fhir {
+    settings: Settings,
+    upstream: Arc<Upstream>,
+    base: Base,
+    relationships: Relationships,
+    statement: Statement,
+}
+
+impl Fhir {
+    pub fn new(settings: Settings, upstream: Arc<Upstream>) -> Self {
+        // A reference is local if it is relative, or below our own base or the upstream's.
+        let base = Base::new([settings.about.base.as_str(), upstream.base()]);
+        let relationships = Relationships::new(settings.relationship_max_age_s);
+        Self { settings, upstream, base, relationships, statement: Statement::default() }
+    }
+}
+
+/// What the filter let through. Made in one place, from what only the filter and the gateway's own words can be.
+pub struct Filtrate {
+    media_type: &'static str,
+    body: Bytes,
+    returned: u64,
+    withheld: u64,
+}
+
+impl fmt::Debug for Filtrate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Filtrate").field("withheld", &self.withheld).finish_non_exhaustive()
+    }
+}
+
+/// What may become a filtrate.
+enum Clean {
+    Projected(Projected),
+    /// Rebuilt by allow-list from the upstream's own statement.
+    Statement(Bytes),
+    /// Our own words entirely.
+    Configuration(Bytes),
+}
+
+const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
+const JSON: &str = "application/json";
+
+impl Filtrate {
+    fn mint(clean: Clean) -> Self {
+        let (media_type, body, returned, withheld) = match clean {
+            Clean::Projected(projected) => {
+                let withheld = projected.withheld();
+                (FHIR_JSON, projected.into_bytes().into(), 1, withheld)
+            }
+            Clean::Statement(body) => (FHIR_JSON, body, 0, 0),
+            Clean::Configuration(body) => (JSON, body, 0, 0),
+        };
+        Self { media_type, body, returned, withheld }
+    }
+}
+
+impl From<Filtrate> for Whole {
+    fn from(filtrate: Filtrate) -> Self {
+        let Filtrate { media_type, body, returned, withheld } = filtrate;
+        Self { media_type, body, returned, withheld }
+    }
+}

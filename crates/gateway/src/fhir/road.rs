@@ -1,0 +1,185 @@
+//! The stations of a FHIR read.
+
+use super::{Clean, FHIR_JSON, Fhir, Filtrate};
+use ::fhir::{
+    Grant, Scanned, Scopes,
+    capability::smart_configuration,
+    compartment::{department_of, labels_of, patient_of},
+    outcome::outcome,
+    request::{Asked, Line, accept, parse, unanswered},
+};
+use bytes::Bytes;
+use lexicon::{Facts, Halt, Interaction, Kind, LocalId, Principal, Reason, Relationship, ResourceType, Verdict};
+use passage::{Answer, Class, Moment, Notes, Refusal, Road, Sight, Told, Words};
+
+/// What an upstream, or the gateway itself, has to say to an ask.
+pub enum Raw {
+    Resource(Scanned),
+    Statement(Bytes),
+    Configuration(Bytes),
+}
+
+impl Road for Fhir {
+    type Ask = Asked;
+    type Raw = Raw;
+    type Filtrate = Filtrate;
+
+    fn name(&self) -> &'static str {
+        "fhir"
+    }
+
+    fn read(&self, words: &Words<'_>) -> Told<Asked> {
+        match self.parse(words) {
+            Ok(asked) => {
+                let (resource_type, resource) = (asked.resource_type, asked.id.clone());
+                let notes = Notes { interaction: Some(asked.interaction), resource_type, resource, ..Notes::default() };
+                let outcome = self.acceptable(words, &asked).map(|()| asked).map_err(Halt::new);
+                Told { notes, outcome }
+            }
+            Err(reason) => Err(reason).into(),
+        }
+    }
+
+    fn is_public(&self, asked: &Asked) -> bool {
+        matches!(asked.interaction, Interaction::Capabilities | Interaction::SmartConfiguration)
+    }
+
+    async fn inform(&self, principal: &Principal, asked: &Asked, moment: Moment) -> Relationship {
+        // Nothing is looked up for a request that its scopes would refuse anyway, nor for what concerns no patient.
+        if self.is_public(asked) || self.question(principal, asked).is_err() {
+            return Relationship::default();
+        }
+        self.relationships.of(principal, &self.upstream, moment).await
+    }
+
+    fn question(&self, principal: &Principal, asked: &Asked) -> Result<Class, Halt> {
+        if let Some(reason) = unanswered(asked.interaction) {
+            return Err(reason.into());
+        }
+        let scopes = match asked.resource_type {
+            Some(resource_type) => {
+                grants(principal, asked.interaction, resource_type)?.iter().map(Grant::text).collect()
+            }
+            None => Vec::new(),
+        };
+        let (action, purpose) = (asked.interaction.action(), self.settings.purpose.clone());
+        Ok(Class { action, resource_type: asked.resource_type, scopes, purpose })
+    }
+
+    async fn forward(&self, asked: &Asked, moment: Moment) -> Told<Raw> {
+        let about = &self.settings.about;
+        match (asked.interaction, asked.resource_type, &asked.id) {
+            (Interaction::Read, Some(resource_type), Some(id)) => {
+                let path = format!("/{resource_type}/{}", id.reveal());
+                let Told { notes, outcome } = self.upstream.read(&path, moment.trace, self.settings.limits).await;
+                Told { notes, outcome: outcome.map(Raw::Resource) }
+            }
+            (Interaction::Capabilities, ..) => {
+                let Told { notes, outcome } = self.statement.current(&self.upstream, about, moment).await;
+                Told { notes, outcome: outcome.map(Raw::Statement) }
+            }
+            (Interaction::SmartConfiguration, ..) => {
+                Told::new(Ok(Raw::Configuration(smart_configuration(about).into())))
+            }
+            (interaction, ..) => Err(unanswered(interaction).unwrap_or(Reason::Bug)).into(),
+        }
+    }
+
+    fn filter(&self, raw: Raw, sight: &Sight<'_, Asked>) -> Told<Filtrate> {
+        let resource = match raw {
+            Raw::Resource(resource) => resource,
+            Raw::Statement(body) => return Told::new(Ok(Filtrate::mint(Clean::Statement(body)))),
+            Raw::Configuration(body) => return Told::new(Ok(Filtrate::mint(Clean::Configuration(body)))),
+        };
+        if (sight.ask.resource_type, &sight.ask.id) != (Some(resource.resource_type()), &resource.id()) {
+            return Err(Reason::UpstreamMismatch).into();
+        }
+        let facts = self.facts(&resource, sight.relationship);
+        let mut notes = Notes { patient: facts.patient.clone(), ..Notes::default() };
+        if let Err(reason) = admit(&resource, facts.patient.as_ref(), sight) {
+            return Told { notes, outcome: Err(reason.into()) };
+        }
+        match sight.plan.judge(&facts) {
+            Verdict::Permit { groups, policies } => {
+                let projection = self.settings.projections.compile(facts.resource_type, &groups);
+                let projected = resource.project(&projection);
+                notes.groups = groups;
+                notes.policies = policies;
+                Told { notes, outcome: Ok(Filtrate::mint(Clean::Projected(projected))) }
+            }
+            Verdict::Refuse { reason, policies } => Told { notes, outcome: Err(Halt::by(reason, policies)) },
+        }
+    }
+
+    fn explain(&self, refusal: &Refusal) -> Answer {
+        let body = outcome(refusal.shown, &refusal.trace.to_string()).into();
+        let context = match refusal.caller {
+            Some(Kind::Person) => Some("user"),
+            Some(Kind::Workload) => Some("system"),
+            Some(Kind::Stranger) | None => None,
+        };
+        let scope = context.zip(refusal.resource_type).map(|(context, of)| format!("{context}/{of}.r"));
+        Answer { media_type: FHIR_JSON, body, scope }
+    }
+}
+
+impl Fhir {
+    fn parse(&self, words: &Words<'_>) -> Result<Asked, Reason> {
+        let below = words.path.strip_prefix(self.settings.path.as_str());
+        let path = match below {
+            Some("") => "/",
+            Some(below) if below.starts_with('/') => below,
+            // Another path is no place of this server.
+            _ => return Err(Reason::RequestTypeUnknown),
+        };
+        parse(Line { method: words.method, path, query: words.query, if_none_exist: words.if_none_exist })
+    }
+
+    /// What is answered has no body and is asked for in JSON. What is not answered says so first.
+    fn acceptable(&self, words: &Words<'_>, asked: &Asked) -> Result<(), Reason> {
+        if unanswered(asked.interaction).is_some() {
+            return Ok(());
+        }
+        if words.carries_body {
+            return Err(Reason::RequestBody);
+        }
+        match asked.interaction {
+            // This one is plain JSON by its own specification.
+            Interaction::SmartConfiguration => Ok(()),
+            _ => accept(words.accept, asked.format()),
+        }
+    }
+
+    /// All the policy learns of one resource. The token's own claims are the principal's; here stand only teams that
+    /// a lookup tied to this very patient.
+    fn facts(&self, resource: &Scanned, relationship: &Relationship) -> Facts {
+        let patient = patient_of(resource, &self.base);
+        let of_patient = |(_, of): &&(LocalId, LocalId)| Some(of) == patient.as_ref();
+        let care_teams =
+            relationship.care_teams.iter().filter(of_patient).map(|(team, _)| team.reveal().to_owned()).collect();
+        let mut labels = labels_of(resource);
+        if labels.is_empty() {
+            labels.push(self.settings.unlabelled.clone());
+        }
+        let department = department_of(resource, &self.base);
+        Facts { resource_type: resource.resource_type(), patient, department, care_teams, labels }
+    }
+}
+
+fn grants(principal: &Principal, interaction: Interaction, of: ResourceType) -> Result<Vec<Grant>, Reason> {
+    Scopes::parse(&principal.scopes).covering(principal.kind, interaction, of)
+}
+
+/// One granted scope that admits the resource is enough; else the first refusal is the reason.
+fn admit(resource: &Scanned, patient: Option<&LocalId>, sight: &Sight<'_, Asked>) -> Result<(), Reason> {
+    let principal = sight.principal;
+    let mut refusal = Reason::ScopeMissing;
+    for grant in grants(principal, sight.ask.interaction, resource.resource_type())? {
+        match grant.admits(resource, principal.patient.as_ref(), patient) {
+            Ok(()) => return Ok(()),
+            Err(reason) if refusal == Reason::ScopeMissing => refusal = reason,
+            Err(_) => {}
+        }
+    }
+    Err(refusal)
+}

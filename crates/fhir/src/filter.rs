@@ -1,156 +1,144 @@
 //! The streaming filter: bytes of one upstream resource in, a strictly checked structure out, a projection of it on.
+//!
+//! Three stages. [`index`] turns blocks of 64 bytes into the positions that matter; [`grammar`] checks RFC 8259 over
+//! them, and what readers differ about (duplicate names, escaped names, depth); [`project`] walks the checked structure
+//! by the types of R4 and copies, byte for byte, the spans a projection shows. Both first stages can stop after any
+//! byte, so the result does not depend on how the document was cut.
+//!
+//! What holds: every byte of an answer was read by our strict grammar at a path that is shown, and the answer is
+//! strict JSON; so any strict reader of it sees only what is shown.
+//!
+//! Memory: the document, up to `Limits::bytes`, and sixteen bytes a value or name. Positions are kept for one chunk
+//! of 16 KB. Neither stage looks further back than the value it is in, so a searchset can run through them entry by
+//! entry.
 
-use crate::projection::Projection;
-use lexicon::{LocalId, Reason, ResourceType};
-use std::borrow::Cow;
+mod grammar;
+mod index;
+mod lexical;
+mod project;
+mod scanned;
+
+pub use project::Projected;
+pub use scanned::{Node, Scanned};
+
+use grammar::Grammar;
+use index::{BLOCK, Indexer};
+use lexicon::Reason;
 use std::fmt;
-use std::marker::PhantomData;
+
+/// The document is not acceptable. Where and why is not said: it would be content.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Broken;
+
+impl From<Broken> for Reason {
+    fn from(_: Broken) -> Self {
+        Self::UpstreamMalformed
+    }
+}
 
 /// What one document may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     pub bytes: usize,
+    /// Objects and arrays open at once, the outermost included.
     pub depth: usize,
 }
 
 impl Limits {
     /// 1 MiB and 64 levels: one resource of a read.
     pub const READ: Self = Self { bytes: 1 << 20, depth: 64 };
+    /// Positions are 32 bits wide; the last block may be padded.
+    const MOST: usize = i32::MAX as usize;
 }
 
-/// Takes one document in chunks of any size. The result does not depend on how it was cut.
+/// Larger chunks are worked off in pieces of this size, so that positions never pile up.
+const PIECE: usize = 16 * 1024;
+
+/// Takes one document in chunks of any size. The first refusal is final.
 pub struct Filter {
-    limits: Limits,
+    most: usize,
+    bytes: Vec<u8>,
+    /// How many bytes have been indexed: a multiple of [`BLOCK`].
+    indexed: usize,
+    indexer: Indexer,
+    grammar: Grammar,
+    tokens: Vec<u32>,
+    refused: Option<Reason>,
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Filter").field("bytes", &self.bytes.len()).finish_non_exhaustive()
+    }
 }
 
 impl Filter {
     pub fn new(limits: Limits) -> Self {
-        Self { limits }
+        Self {
+            most: limits.bytes.min(Limits::MOST),
+            bytes: Vec::new(),
+            indexed: 0,
+            indexer: Indexer::default(),
+            grammar: Grammar::new(limits.depth),
+            tokens: Vec::new(),
+            refused: None,
+        }
     }
 
-    pub fn push(&mut self, _chunk: &[u8]) -> Result<(), Reason> {
-        let _ = self.limits;
-        Err(Reason::UpstreamMalformed)
+    pub fn push(&mut self, chunk: &[u8]) -> Result<(), Reason> {
+        if let Some(reason) = self.refused {
+            return Err(reason);
+        }
+        let pushed = chunk.chunks(PIECE).try_for_each(|piece| self.piece(piece));
+        self.refused = pushed.err();
+        pushed
     }
 
-    pub fn finish(self) -> Result<Scanned, Reason> {
-        Err(Reason::UpstreamMalformed)
+    /// The checked resource, if the document ends here.
+    pub fn finish(mut self) -> Result<Scanned, Reason> {
+        if let Some(reason) = self.refused {
+            return Err(reason);
+        }
+        let rest = self.bytes.get(self.indexed..).unwrap_or_default();
+        let mut last = [b' '; BLOCK];
+        let padded = last.get_mut(..rest.len()).ok_or(Reason::Bug)?;
+        padded.copy_from_slice(rest);
+        self.block(&last)?;
+        self.grammar.feed(&self.bytes, &self.tokens)?;
+        let cells = self.grammar.finish()?;
+        simdutf8::basic::from_utf8(&self.bytes).map_err(|_| Broken)?;
+        Ok(Scanned::typed(self.bytes, cells).ok_or(Broken)?)
     }
-}
 
-/// One strictly checked resource with its structure.
-pub struct Scanned {
-    resource_type: ResourceType,
-}
+    /// What fits under the limit is read before the rest is refused: a document that is both broken and too large is
+    /// then refused for the same reason however it was cut.
+    fn piece(&mut self, piece: &[u8]) -> Result<(), Reason> {
+        let room = self.most - self.bytes.len();
+        let fits = piece.get(..room).unwrap_or(piece);
+        self.bytes.extend_from_slice(fits);
+        while let Some(block) = self.bytes.get(self.indexed..).and_then(|rest| rest.first_chunk::<BLOCK>()).copied() {
+            self.block(&block)?;
+            self.indexed += BLOCK;
+        }
+        self.grammar.feed(&self.bytes, &self.tokens)?;
+        self.tokens.clear();
+        if fits.len() < piece.len() { Err(Reason::UpstreamTooLarge) } else { Ok(()) }
+    }
 
-impl fmt::Debug for Scanned {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Scanned")
+    fn block(&mut self, block: &[u8; BLOCK]) -> Result<(), Reason> {
+        let base = u32::try_from(self.indexed).map_err(|_| Reason::Bug)?;
+        Ok(self.indexer.block(block, base, &mut self.tokens)?)
     }
 }
 
 impl Scanned {
-    /// Scans one whole document; for answers that are already in memory.
+    /// Checks one whole document; for what is already in memory.
     pub fn of(document: &[u8], limits: Limits) -> Result<Self, Reason> {
         let mut filter = Filter::new(limits);
         filter.push(document)?;
         filter.finish()
     }
-
-    pub fn resource_type(&self) -> ResourceType {
-        self.resource_type
-    }
-
-    /// `Resource.id`, if it is there and follows FHIR's grammar.
-    pub fn id(&self) -> Option<LocalId> {
-        None
-    }
-
-    /// The whole resource.
-    pub fn root(&self) -> Node<'_> {
-        Node { scanned: PhantomData }
-    }
-
-    /// Every value at an element path, arrays flattened.
-    pub fn nodes_at(&self, path: &[&str]) -> Vec<Node<'_>> {
-        self.root().nodes_at(path)
-    }
-
-    /// The text of every string, number or boolean at an element path, arrays flattened, JSON escapes resolved.
-    pub fn strings_at(&self, path: &[&str]) -> Vec<Cow<'_, str>> {
-        self.nodes_at(path).into_iter().filter_map(Node::text).collect()
-    }
-
-    pub fn project(&self, _projection: &Projection) -> Projected {
-        Projected { bytes: Vec::new(), withheld: 0 }
-    }
 }
 
-/// One value of a [`Scanned`] resource.
-#[derive(Clone, Copy)]
-pub struct Node<'a> {
-    scanned: PhantomData<&'a Scanned>,
-}
-
-impl fmt::Debug for Node<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Node")
-    }
-}
-
-impl<'a> Node<'a> {
-    pub fn is_object(self) -> bool {
-        false
-    }
-
-    pub fn is_array(self) -> bool {
-        false
-    }
-
-    /// The member of that name, if this is an object that has it.
-    pub fn get(self, _name: &str) -> Option<Node<'a>> {
-        None
-    }
-
-    /// The items of an array; of any other value, itself.
-    pub fn items(self) -> Vec<Node<'a>> {
-        vec![self]
-    }
-
-    /// A string without its escapes; a number or boolean as written; nothing for null, objects and arrays.
-    pub fn text(self) -> Option<Cow<'a, str>> {
-        None
-    }
-
-    /// Every value at an element path below this one, arrays flattened.
-    pub fn nodes_at(self, _path: &[&str]) -> Vec<Node<'a>> {
-        Vec::new()
-    }
-}
-
-/// What a caller may see of one resource. Only [`Scanned::project`] makes one.
-pub struct Projected {
-    bytes: Vec<u8>,
-    withheld: u64,
-}
-
-impl fmt::Debug for Projected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Projected").field("withheld", &self.withheld).finish_non_exhaustive()
-    }
-}
-
-impl Projected {
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
-    }
-
-    /// How many parts of the resource were left out.
-    pub fn withheld(&self) -> u64 {
-        self.withheld
-    }
-}
+#[cfg(test)]
+mod tests;

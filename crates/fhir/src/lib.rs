@@ -8,6 +8,7 @@
 
 pub mod capability;
 pub mod compartment;
+mod elements;
 pub mod filter;
 pub mod outcome;
 mod percent;

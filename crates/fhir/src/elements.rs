@@ -1,0 +1,250 @@
+//! The elements of every R4 type: names, cardinality and what they hold. Read from the table `tables/elements.txt`,
+//! which names its source and licence.
+
+use std::collections::HashMap;
+
+static TABLE: &str = include_str!("../tables/elements.txt");
+
+/// Index of a type in [`Elements`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct TypeId(usize);
+
+/// What an element holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Holds {
+    Text,
+    Number,
+    Boolean,
+    Complex(TypeId),
+    /// A resource of its own (`contained`, `Bundle.entry.resource`): never walked as a part of another.
+    Resource,
+}
+
+/// One element under its concrete JSON name: of `value[x]` there is one for each type it may have.
+#[derive(Clone, Debug)]
+pub(crate) struct Element {
+    pub(crate) name: String,
+    /// Its name in the definitions, `value[x]` for a choice.
+    pub(crate) defined: &'static str,
+    pub(crate) many: bool,
+    pub(crate) holds: Holds,
+    /// Shown only if a group names it: what repeats or smuggles what stands elsewhere.
+    pub(crate) tacit: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Type {
+    pub(crate) name: &'static str,
+    /// Sorted by name.
+    pub(crate) elements: Vec<Element>,
+}
+
+impl Type {
+    /// By its concrete JSON name.
+    pub(crate) fn element(&self, name: impl AsRef<[u8]>) -> Option<&Element> {
+        let at = self.elements.binary_search_by(|element| element.name.as_bytes().cmp(name.as_ref())).ok()?;
+        self.elements.get(at)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Elements {
+    types: Vec<Type>,
+    by_name: HashMap<&'static str, TypeId>,
+    /// Of a type that does not exist.
+    nothing: Type,
+}
+
+/// The committed table is broken: a line of it, by number.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the table of R4 elements is broken at line {line}")]
+pub(crate) struct TableError {
+    line: usize,
+}
+
+/// One element line of the table, before its types are known.
+struct Row {
+    owner: usize,
+    line: usize,
+    name: &'static str,
+    many: bool,
+    types: &'static str,
+}
+
+impl Elements {
+    pub(crate) fn r4() -> Result<Self, TableError> {
+        Self::read(TABLE)
+    }
+
+    fn read(table: &'static str) -> Result<Self, TableError> {
+        let mut types = vec![Type { name: "Element", elements: Vec::new() }];
+        let mut by_name = HashMap::from([("Element", TypeId(0))]);
+        let mut rows = vec![
+            Row { owner: 0, line: 0, name: "id", many: false, types: "string" },
+            Row { owner: 0, line: 0, name: "extension", many: true, types: "Extension" },
+        ];
+        for (at, text) in table.lines().enumerate() {
+            let line = at + 1;
+            let owner = types.len() - 1;
+            let words: Vec<&'static str> = text.split_ascii_whitespace().collect();
+            match (text.starts_with(' '), words.as_slice()) {
+                (_, []) | (false, ["#", ..]) => {}
+                (false, [base, name]) => {
+                    by_name.insert(name, TypeId(types.len()));
+                    rows.extend(inherited(base).ok_or(TableError { line })?.iter().map(|&(name, many, held)| Row {
+                        owner: owner + 1,
+                        line,
+                        name,
+                        many,
+                        types: held,
+                    }));
+                    types.push(Type { name, elements: Vec::new() });
+                }
+                (true, [name, card @ ("?" | "!" | "*" | "+"), held]) => {
+                    rows.push(Row { owner, line, name, many: matches!(*card, "*" | "+"), types: held });
+                }
+                _ => return Err(TableError { line }),
+            }
+        }
+        for row in rows {
+            let error = TableError { line: row.line };
+            let owner = types.get_mut(row.owner).ok_or(error)?;
+            for held in row.types.split('|') {
+                let Some(holds) = holds(held, &by_name) else { return Err(TableError { line: row.line }) };
+                owner.elements.push(Element {
+                    name: concrete(row.name, held),
+                    defined: row.name,
+                    many: row.many,
+                    holds,
+                    tacit: is_tacit(owner.name, row.name),
+                });
+            }
+        }
+        for of_type in &mut types {
+            of_type.elements.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        Ok(Self { types, by_name, nothing: Type { name: "", elements: Vec::new() } })
+    }
+
+    pub(crate) fn named(&self, name: &str) -> Option<TypeId> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(crate) fn of(&self, id: TypeId) -> &Type {
+        self.types.get(id.0).unwrap_or(&self.nothing)
+    }
+
+    /// What a `_name` member holds: an element with nothing but an id and extensions.
+    pub(crate) const fn aside() -> TypeId {
+        TypeId(0)
+    }
+}
+
+type Inherited = [(&'static str, bool, &'static str)];
+
+fn inherited(base: &str) -> Option<&'static Inherited> {
+    const DOMAIN: &Inherited = &[
+        ("id", false, "id"),
+        ("meta", false, "Meta"),
+        ("implicitRules", false, "uri"),
+        ("language", false, "code"),
+        ("text", false, "Narrative"),
+        ("contained", true, "Resource"),
+        ("extension", true, "Extension"),
+        ("modifierExtension", true, "Extension"),
+    ];
+    const BACKBONE: &Inherited =
+        &[("id", false, "string"), ("extension", true, "Extension"), ("modifierExtension", true, "Extension")];
+    match base {
+        "domain" => Some(DOMAIN),
+        "resource" => DOMAIN.get(..4),
+        "backbone" => Some(BACKBONE),
+        "element" => BACKBONE.get(..2),
+        _ => None,
+    }
+}
+
+/// `value[x]` of type `dateTime` is `valueDateTime` in JSON.
+fn concrete(name: &str, held: &str) -> String {
+    let Some(stem) = name.strip_suffix("[x]") else { return name.to_owned() };
+    let mut letters = held.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    stem.chars().chain(first).chain(letters).collect()
+}
+
+fn holds(held: &str, by_name: &HashMap<&'static str, TypeId>) -> Option<Holds> {
+    Some(match held {
+        "boolean" => Holds::Boolean,
+        "decimal" | "integer" | "positiveInt" | "unsignedInt" => Holds::Number,
+        "base64Binary" | "canonical" | "code" | "date" | "dateTime" | "id" | "instant" | "markdown" | "oid"
+        | "string" | "time" | "uri" | "url" | "uuid" | "xhtml" => Holds::Text,
+        "Resource" | "OperationOutcome" => Holds::Resource,
+        _ => Holds::Complex(*by_name.get(held.strip_prefix('@').unwrap_or(held))?),
+    })
+}
+
+/// Elements that a whole type does not show: they repeat what was withheld elsewhere, or hold anything at all.
+/// `Extension.extension` is content of an extension that was named, and so is all of a `_name` member.
+fn is_tacit(owner: &str, name: &str) -> bool {
+    match (owner, name) {
+        ("Element", _) | ("Extension", "extension") => false,
+        ("Reference", "display" | "identifier") | ("Meta", "source") => true,
+        (_, name) => matches!(name, "id" | "extension" | "modifierExtension"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lexicon::ResourceType;
+
+    fn elements() -> Elements {
+        Elements::r4().expect("the committed table reads")
+    }
+
+    fn holding(owner: &str, name: &str) -> Option<Holds> {
+        let elements = elements();
+        elements.of(elements.named(owner)?).element(name).map(|element| element.holds)
+    }
+
+    #[test]
+    fn every_resource_type_of_r4_has_elements() {
+        let elements = elements();
+        for resource_type in ResourceType::all() {
+            let id = elements.named(resource_type.name());
+            assert!(id.is_some_and(|id| elements.of(id).element("meta").is_some()), "{resource_type}");
+        }
+    }
+
+    /// Against the pages of the specification, not against the table.
+    #[test]
+    fn facts_of_the_specification_hold() {
+        let complex = |name: &str| elements().named(name).map(Holds::Complex);
+        assert_eq!(holding("Patient", "birthDate"), Some(Holds::Text));
+        assert_eq!(holding("Patient", "contact"), complex("Patient.contact"));
+        assert_eq!(holding("Patient", "deceasedBoolean"), Some(Holds::Boolean));
+        assert_eq!(holding("Patient", "deceased"), None);
+        assert_eq!(holding("Patient", "contained"), Some(Holds::Resource));
+        assert_eq!(holding("Observation", "valueQuantity"), complex("Quantity"));
+        assert_eq!(holding("Observation", "valueAddress"), None, "Observation.value[x] has no Address");
+        assert_eq!(holding("Observation.component", "referenceRange"), complex("Observation.referenceRange"));
+        assert_eq!(holding("Quantity", "value"), Some(Holds::Number));
+        assert_eq!(holding("Timing.repeat", "boundsPeriod"), complex("Period"));
+        assert_eq!(holding("Bundle", "text"), None, "a Bundle is no DomainResource");
+        assert_eq!(holding("Extension", "valueBase64Binary"), Some(Holds::Text));
+        assert_eq!(holding("Dosage", "modifierExtension"), complex("Extension"));
+        assert_eq!(holding("HumanName", "modifierExtension"), None);
+    }
+
+    #[test]
+    fn a_broken_table_names_its_line() {
+        for (table, line) in [
+            ("# fine\nelement Extension\n name ? Nowhere", 3),
+            ("element Extension\n name x string", 2),
+            ("thing A", 1),
+            ("element Extension\n name ?", 2),
+        ] {
+            assert_eq!(Elements::read(table).err(), Some(TableError { line }), "{table}");
+        }
+    }
+}

@@ -172,7 +172,7 @@ fn seen(request: &Request<Incoming>) -> Seen {
 }
 
 fn outgoing(reply: Reply) -> Response<Outgoing> {
-    let mut response = Response::new(Outgoing { chunks: reply.chunks, end: reply.end });
+    let mut response = Response::new(Outgoing { chunks: reply.chunks, end: reply.end, flushed: false });
     *response.status_mut() = reply.status;
     response.headers_mut().extend(reply.headers);
     response
@@ -182,16 +182,27 @@ fn outgoing(reply: Reply) -> Response<Outgoing> {
 struct Outgoing {
     chunks: std::collections::VecDeque<Bytes>,
     end: End,
+    /// Has the connection had a turn to send what it was given?
+    flushed: bool,
 }
 
 impl Body for Outgoing {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         match (self.chunks.pop_front(), self.end) {
             (Some(chunk), _) => Poll::Ready(Some(Ok(Frame::data(chunk)))),
             (None, End::Whole) => Poll::Ready(None),
+            // An error right away would throw away the head as well.
+            (None, End::Cut) if !self.flushed => {
+                self.flushed = true;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
             (None, End::Cut) => Poll::Ready(Some(Err(io::ErrorKind::ConnectionReset.into()))),
             // Nobody will wake this; the connection ends when the other side or the clinic does.
             (None, End::Stalled) => Poll::Pending,

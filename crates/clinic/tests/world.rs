@@ -1,6 +1,6 @@
 //! What the clinic promises of its data.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test may")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use clinic::{BASE, CANARY, DEPARTMENTS, Held, Key, Label, Sensitivity, TRAPS, UNLABELLED, World, WorldError};
 use serde_json::Value;

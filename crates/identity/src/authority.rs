@@ -104,8 +104,8 @@ impl Authority {
     pub fn open(folder: &Path) -> Result<Self, AuthorityError> {
         let (certificate_path, key_path) = (folder.join(CERTIFICATE_FILE), folder.join(KEY_FILE));
         let unusable = |path: &Path| AuthorityError::Unusable { path: path.display().to_string() };
-        let certificate_pem = fs::read_to_string(&certificate_path).map_err(file(&certificate_path))?;
-        let key_pem = Zeroizing::new(fs::read_to_string(&key_path).map_err(file(&key_path))?);
+        let certificate_pem = read_owned(&certificate_path)?;
+        let key_pem = Zeroizing::new(read_owned(&key_path)?);
         let key = KeyPair::from_pem(&key_pem).map_err(|_| unusable(&key_path))?;
         // The subject is made from the key, so a certificate of another key is found here and not at a client's.
         let params = authority_params(&key, Time::default());
@@ -238,7 +238,8 @@ fn file(path: &Path) -> impl FnOnce(std::io::Error) -> AuthorityError {
     move |source| AuthorityError::File { path, source }
 }
 
-fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), AuthorityError> {
+/// Creates a file with this mode; an existing one is never replaced.
+pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), AuthorityError> {
     let mut open = OpenOptions::new();
     let opened = open.write(true).create_new(true).mode(mode).open(path);
     let mut out = opened.map_err(|source| match source.kind() {
@@ -246,4 +247,8 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), AuthorityError>
         _ => file(path)(source),
     })?;
     out.write_all(bytes).and_then(|()| out.sync_all()).map_err(file(path))
+}
+
+pub(crate) fn read_owned(path: &Path) -> Result<String, AuthorityError> {
+    fs::read_to_string(path).map_err(file(path))
 }

@@ -150,6 +150,3 @@ impl AsyncWrite for Line {
         Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -106,7 +106,10 @@ mod tests {
             assert_eq!(place.target.is_none(), line.ends_with('\t'), "{line}");
             count += 1;
         }
-        assert_eq!(count, PARAMETERS.values().flat_map(HashMap::values).map(|parameter| parameter.places.len()).sum::<usize>());
+        assert_eq!(
+            count,
+            PARAMETERS.values().flat_map(HashMap::values).map(|parameter| parameter.places.len()).sum::<usize>()
+        );
         assert!(count > 1000);
     }
 

@@ -21,6 +21,16 @@ impl fmt::Debug for Line<'_> {
     }
 }
 
+impl<'a> Line<'a> {
+    /// `METHOD /path?query`, and the value of `If-None-Exist` on a second line: how seeds of the fuzzer are written.
+    pub fn read(text: &'a str) -> Self {
+        let (first, if_none_exist) = text.split_once('\n').map_or((text, None), |(first, rest)| (first, Some(rest)));
+        let (method, target) = first.split_once(' ').unwrap_or((first, ""));
+        let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        Self { method, path, query, if_none_exist }
+    }
+}
+
 /// The path in its plain spelling. No character that FHIR uses in a path needs an escape; `$` and `*` are the two that
 /// some clients escape all the same. Any other escape could only hide something from us or from the server behind us.
 pub(super) fn spelled(path: &str) -> Result<Cow<'_, str>, Reason> {

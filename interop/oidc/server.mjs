@@ -5,7 +5,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
-import Provider from 'oidc-provider';
+import Provider, { errors } from 'oidc-provider';
 
 const setting = (name) => {
   const value = process.env[name];
@@ -89,7 +89,7 @@ const configuration = {
       defaultResource: () => audience,
       useGrantedResource: () => true,
       getResourceServerInfo: (_, resource, asking) => {
-        if (resource !== audience) throw new Error('another resource server');
+        if (resource !== audience) throw new errors.InvalidTarget();
         return {
           audience,
           scope: scopes.join(' '),

@@ -1,0 +1,79 @@
+//! The R4 element table, read again with code of its own.
+
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug)]
+pub struct Element {
+    /// `value[x]` for `valueString`.
+    pub defined: String,
+    pub many: bool,
+    pub of: String,
+}
+
+#[derive(Default)]
+pub struct Table {
+    types: BTreeMap<String, BTreeMap<String, Element>>,
+}
+
+pub fn is_number(of: &str) -> bool {
+    ["decimal", "integer", "positiveInt", "unsignedInt"].contains(&of)
+}
+
+pub fn is_simple(of: &str) -> bool {
+    of.starts_with(|first: char| first.is_ascii_lowercase())
+}
+
+impl Table {
+    pub fn r4() -> Self {
+        let mut table = Self::default();
+        let mut owner = "Element".to_owned();
+        table.add(&owner, "id", false, "string");
+        table.add(&owner, "extension", true, "Extension");
+        for line in include_str!("../../tables/elements.txt").lines().filter(|line| !line.starts_with('#')) {
+            let words: Vec<&str> = line.split(' ').collect();
+            if let ["", name, card, of] = words[..] {
+                for of in of.split('|') {
+                    table.add(&owner, name, card == "*" || card == "+", of);
+                }
+                continue;
+            }
+            owner = words[1].to_owned();
+            let is_resource = words[0] == "domain" || words[0] == "resource";
+            table.add(&owner, "id", false, "string");
+            if is_resource {
+                table.add(&owner, "meta", false, "Meta");
+                table.add(&owner, "implicitRules", false, "uri");
+                table.add(&owner, "language", false, "code");
+            }
+            if words[0] == "domain" {
+                table.add(&owner, "text", false, "Narrative");
+                table.add(&owner, "contained", true, "Resource");
+            }
+            if words[0] != "resource" {
+                table.add(&owner, "extension", true, "Extension");
+            }
+            if words[0] == "domain" || words[0] == "backbone" {
+                table.add(&owner, "modifierExtension", true, "Extension");
+            }
+        }
+        table
+    }
+
+    fn add(&mut self, owner: &str, defined: &str, many: bool, of: &str) {
+        let of = of.trim_start_matches('@');
+        let concrete = match defined.strip_suffix("[x]") {
+            Some(stem) => format!("{stem}{}{}", of[..1].to_uppercase(), &of[1..]),
+            None => defined.to_owned(),
+        };
+        let element = Element { defined: defined.to_owned(), many, of: of.to_owned() };
+        self.types.entry(owner.to_owned()).or_default().insert(concrete, element);
+    }
+
+    pub fn element(&self, owner: &str, name: &str) -> Option<&Element> {
+        self.types.get(owner)?.get(name)
+    }
+
+    pub fn elements(&self, owner: &str) -> Vec<(&String, &Element)> {
+        self.types.get(owner).into_iter().flatten().collect()
+    }
+}

@@ -28,8 +28,6 @@ words! {
         Interrupted "interrupted",
         /// Failures before authentication, or bare connections, that are counted rather than written in full.
         Tally "tally",
-        /// An accepted connection ended: TLS facts, alert, number of requests.
-        Connection "connection",
         /// The wall clock stepped by more than 5 s.
         ClockStep "clock-step",
         /// Policies, projections or issuers were loaded: `generation` is their hash.
@@ -108,7 +106,7 @@ pub struct Record {
     pub bytes: Option<u64>,
     /// Interrupted: what may have happened upstream.
     pub effect: Option<Effect>,
-    /// Connection: the TLS alert or error that ended it, as a fixed word.
+    /// Tally of connections: how they ended, as a fixed word.
     pub alert: Option<String>,
 }
 

@@ -1,0 +1,4 @@
+//! The ledger from outside, on real folders.
+
+mod house;
+mod passages;

@@ -27,7 +27,7 @@ pub(crate) struct Rules {
 }
 
 /// What can be said of a class of request.
-pub(crate) enum Standing {
+pub(crate) enum Outlook {
     /// A policy cannot be evaluated.
     Error(Vec<String>),
     /// Nothing of this class is permitted: by these forbids, or for want of a permit.
@@ -86,10 +86,10 @@ impl Engine {
         }
         let asker = Asker::new(&rules.book.names, &rules.book.vocabulary.schema, asked)?;
         let mut lexemes = Lexemes::default();
-        let read = match rules.standing(&asker, action.code(), (resource_type, &mut lexemes))? {
-            Standing::Error(policies) => return Ok(Err(Halt::by(Reason::PolicyError, policies))),
-            Standing::Refused(policies) => return Ok(Err(Halt::by(Reason::PolicyRefused, policies))),
-            Standing::Open(way) => way,
+        let read = match rules.outlook(&asker, action.code(), (resource_type, &mut lexemes))? {
+            Outlook::Error(policies) => return Ok(Err(Halt::by(Reason::PolicyError, policies))),
+            Outlook::Refused(policies) => return Ok(Err(Halt::by(Reason::PolicyRefused, policies))),
+            Outlook::Open(way) => way,
         };
         let mut groups = Vec::new();
         for group in rules.book.vocabulary.groups_of(resource_type) {
@@ -97,10 +97,10 @@ impl Engine {
             if !rules.applies(asker.kind, &view) {
                 continue;
             }
-            match rules.standing(&asker, &view, (resource_type, &mut lexemes))? {
-                Standing::Error(policies) => return Ok(Err(Halt::by(Reason::PolicyError, policies))),
-                Standing::Refused(_) => {}
-                Standing::Open(way) => groups.push((group.to_owned(), way)),
+            match rules.outlook(&asker, &view, (resource_type, &mut lexemes))? {
+                Outlook::Error(policies) => return Ok(Err(Halt::by(Reason::PolicyError, policies))),
+                Outlook::Refused(_) => {}
+                Outlook::Open(way) => groups.push((group.to_owned(), way)),
             }
         }
         let parts = Parts { resource_type, lexemes, read, groups, valid_until: asked.valid_until() };
@@ -129,12 +129,12 @@ impl Rules {
         Ok((action, residues))
     }
 
-    pub fn standing(
+    pub fn outlook(
         &self,
         asker: &Asker,
         action: &str,
         (resource_type, lexemes): (&'static str, &mut Lexemes),
-    ) -> Result<Standing, Unfit> {
+    ) -> Result<Outlook, Unfit> {
         let (action, residues) = self.residues(asker, action)?;
         let mut compiler = Compiler { lexemes, resource_type };
         let mut way = Way { action, permits: Vec::new(), forbids: Vec::new() };
@@ -160,14 +160,14 @@ impl Rules {
         way.forbids.sort_by(|a, b| a.0.cmp(&b.0));
         errors.sort();
         if !errors.is_empty() {
-            return Ok(Standing::Error(errors));
+            return Ok(Outlook::Error(errors));
         }
         let certain = way.forbids.iter().filter(|(_, predicate)| matches!(predicate, Predicate::True));
         let certain: Vec<String> = certain.map(|(id, _)| id.clone()).collect();
         if !certain.is_empty() || way.permits.is_empty() {
-            return Ok(Standing::Refused(certain));
+            return Ok(Outlook::Refused(certain));
         }
-        Ok(Standing::Open(way))
+        Ok(Outlook::Open(way))
     }
 }
 

@@ -7,9 +7,12 @@
 //! Start reading at: [`Engine::decide`].
 
 #[cfg(test)]
+mod agreement;
+#[cfg(test)]
 mod decisions;
 mod engine;
 mod entities;
+mod explain;
 mod lexemes;
 mod load;
 mod partial;
@@ -19,8 +22,11 @@ mod residual;
 #[cfg(test)]
 mod scene;
 mod vocabulary;
+#[cfg(test)]
+mod words;
 
 pub use engine::Engine;
+pub use explain::{Class, Considered, Explanation, Group, Standing};
 pub use load::{Fault, LoadError, Problem, Sources};
 pub use plan::Plan;
 pub use vocabulary::VocabularyError;

@@ -113,17 +113,27 @@ impl Problem {
     pub fn hint(&self) -> &str {
         match self {
             Self::Empty => "nothing would be answered; start from the policies that `lazaret init` writes",
-            Self::Syntax { help, .. } => help.as_deref().unwrap_or("see https://docs.cedarpolicy.com/policies/syntax-policy.html"),
-            Self::Invalid { help, .. } => help.as_deref().unwrap_or("only words of vocabulary.cedarschema exist; docs/policy.md lists them"),
-            Self::Doubtful { help, .. } => help.as_deref().unwrap_or("a policy that can never apply, or that does not read as it looks, is a mistake; remove or repair it"),
+            Self::Syntax { help, .. } => {
+                help.as_deref().unwrap_or("see https://docs.cedarpolicy.com/policies/syntax-policy.html")
+            }
+            Self::Invalid { help, .. } => {
+                help.as_deref().unwrap_or("only words of vocabulary.cedarschema exist; docs/policy.md lists them")
+            }
+            Self::Doubtful { help, .. } => help.as_deref().unwrap_or(
+                "a policy that can never apply, or that does not read as it looks, is a mistake; remove or repair it",
+            ),
             Self::IdMissing => "write @id(\"who-does-what\") before it; the id stands in every record",
             Self::IdForm(_) => "1 to 80 of a-z 0-9 -, starting with a letter",
             Self::IdTwice { .. } => "records name policies by id, so ids are unique over all files",
             Self::Annotation(_) => "known are @id, @description and, on a forbid, @reason",
             Self::ReasonOnPermit => "a reason says why a forbid refuses; leave it out",
-            Self::ReasonUnknown(_) => "a forbid may give policy.forbidden, label.not-cleared or relationship.none: what depends on a resource must look like absence",
+            Self::ReasonUnknown(_) => {
+                "a forbid may give policy.forbidden, label.not-cleared or relationship.none: what depends on a resource must look like absence"
+            }
             Self::Template => "templates are not used here; write the policy out",
-            Self::Named(_) => "only roles and actions are named by id; for others test attributes such as principal.subject or resource.type",
+            Self::Named(_) => {
+                "only roles and actions are named by id; for others test attributes such as principal.subject or resource.type"
+            }
             Self::Vocabulary(error) => error.hint(),
         }
     }
@@ -248,10 +258,9 @@ impl Shelf {
             file: file.to_owned(),
             line,
         };
-        self.policies.add(policy.new_id(PolicyId::new(id))).map_err(|error| Problem::Invalid {
-            message: error.to_string(),
-            help: None,
-        })?;
+        self.policies
+            .add(policy.new_id(PolicyId::new(id)))
+            .map_err(|error| Problem::Invalid { message: error.to_string(), help: None })?;
         self.rules.insert(id.to_owned(), rule);
         Ok(())
     }

@@ -3,9 +3,7 @@
 
 use crate::entities::{Asker, Unfit};
 use crate::vocabulary::Names;
-use cedar_policy::{
-    EntityUid, PartialEntities, PartialEntityUid, PartialRequest, PolicySet, Schema, TpeResponse, pst,
-};
+use cedar_policy::{EntityUid, PartialEntities, PartialEntityUid, PartialRequest, PolicySet, Schema, TpeResponse, pst};
 use std::sync::Arc;
 
 /// What is left of one policy when caller, action and circumstances are known and the resource is not.

@@ -81,6 +81,11 @@ impl Plan {
         self.parts.groups.iter().map(|(group, _)| group.as_str())
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_opaque(&self) -> bool {
+        self.parts.read.is_opaque() || self.parts.groups.iter().any(|(_, way)| way.is_opaque())
+    }
+
     /// `prefer` is [`Examiner::Predicate`] except where the two are compared.
     pub(crate) fn verdict(&self, facts: &Facts, prefer: Examiner) -> Verdict {
         let refuse = |reason, policies| Verdict::Refuse { reason, policies };

@@ -49,10 +49,7 @@ impl Compiler<'_> {
                 if condition.is_opaque() {
                     return Predicate::Opaque;
                 }
-                Predicate::any([
-                    Predicate::all([condition.clone(), yes]),
-                    Predicate::all([condition.not(), no]),
-                ])
+                Predicate::any([Predicate::all([condition.clone(), yes]), Predicate::all([condition.not(), no])])
             }
             _ => Predicate::Opaque,
         }

@@ -1,7 +1,7 @@
 //! The cast of the tests: personas, the starter policies, a few resources. Compiled for tests only.
 
-use crate::load::Sources;
 use crate::Engine;
+use crate::load::Sources;
 use lexicon::{
     Action, Assurance, Challenge, Context, Facts, Kind, LocalId, Principal, Question, Relationship, ResourceType, Time,
 };
@@ -48,11 +48,8 @@ pub fn engine(text: &str) -> Engine {
     Engine::load(&Sources { policies, groups: groups(), step_up: step_up() }).unwrap_or_else(|e| panic!("{e}"))
 }
 
-pub const SURE: Assurance = Assurance {
-    level: 2,
-    phishing_resistant: false,
-    authenticated_at: Some(Time::from_seconds(1_795_257_000 - 600)),
-};
+pub const SURE: Assurance =
+    Assurance { level: 2, phishing_resistant: false, authenticated_at: Some(Time::from_seconds(1_795_257_000 - 600)) };
 pub const UNSURE: Assurance = Assurance { level: 1, ..SURE };
 
 /// A verified person with these roles.

@@ -32,7 +32,9 @@ impl VocabularyError {
         match self {
             Self::GroupName(_) => "use lower-case letters, digits, `-` and `_`; `default` needs no action",
             Self::GroupTwice(_) => "merge the two lists in projections.toml",
-            Self::Schema(_) | Self::Text(_) | Self::Names | Self::Index => "this is a fault of the build, not of the configuration",
+            Self::Schema(_) | Self::Text(_) | Self::Names | Self::Index => {
+                "this is a fault of the build, not of the configuration"
+            }
         }
     }
 }

@@ -251,3 +251,10 @@ fn labels_are_bare_only_for_confidentiality() {
     assert_eq!(labels(both), ["N", "V"]);
     assert_eq!(labels(json!([])), [""; 0]);
 }
+
+/// A raw comparison would take an escaped `R` for something else, and a permit for it as well.
+#[test]
+fn labels_are_compared_without_json_escapes() {
+    let escaped = r#"{"resourceType":"Flag","meta":{"security":[{"system":"http:\/\/terminology.hl7.org\/CodeSystem\/v3-Confidentiality","code":"\u0052"}]}}"#;
+    assert_eq!(labels_of(&Scanned::of(escaped.as_bytes(), Limits::READ).unwrap()), ["R"]);
+}

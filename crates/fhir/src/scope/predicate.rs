@@ -183,3 +183,6 @@ fn unescape(text: &str) -> Option<String> {
     }
     Some(plain)
 }
+
+#[cfg(test)]
+mod tests;

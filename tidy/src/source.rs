@@ -50,13 +50,11 @@ impl Source {
     /// Offsets of `word` in the code, where it is not part of a longer identifier.
     pub fn find(&self, word: &str) -> Vec<usize> {
         let code = self.code.as_bytes();
-        let starts = word.starts_with(is_identifier);
-        let ends = word.ends_with(is_identifier);
+        let joins = |i: Option<usize>| i.and_then(|i| code.get(i)).is_some_and(|b| is_identifier(char::from(*b)));
         let whole = |at: usize| {
-            let before = at.checked_sub(1).and_then(|i| code.get(i)).copied();
-            let after = code.get(at + word.len()).copied();
-            !(starts && before.is_some_and(|b| is_identifier(char::from(b))))
-                && !(ends && after.is_some_and(|b| is_identifier(char::from(b))))
+            let longer_before = word.starts_with(is_identifier) && joins(at.checked_sub(1));
+            let longer_after = word.ends_with(is_identifier) && joins(Some(at + word.len()));
+            !longer_before && !longer_after
         };
         self.code.match_indices(word).map(|(at, _)| at).filter(|at| whole(*at)).collect()
     }

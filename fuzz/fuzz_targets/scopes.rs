@@ -1,0 +1,29 @@
+//! The `scope` claim of a token.
+#![no_main]
+
+use fhir::Scopes;
+use lexicon::{Interaction, Kind, ResourceType};
+use libfuzzer_sys::fuzz_target;
+
+const KINDS: [Kind; 3] = [Kind::Person, Kind::Workload, Kind::Stranger];
+
+fuzz_target!(|claim: &str| {
+    let scopes = Scopes::parse(claim);
+    for kind in KINDS {
+        for &interaction in Interaction::ALL {
+            for name in ["Patient", "Observation", "Binary"] {
+                let resource_type = ResourceType::new(name).expect("an R4 type");
+                for grant in scopes.covering(kind, interaction, resource_type).unwrap_or_default() {
+                    let text = grant.text();
+                    assert!(kind != Kind::Stranger, "a stranger was granted {text}");
+                    let (context, rest) = text.split_once('/').expect("context/type.letters");
+                    let (of, letters) = rest.split_once('.').expect("type.letters");
+                    assert!(claim.contains(&format!("{context}/{of}.")), "{text} is not in the claim");
+                    assert!(of == "*" || of == name, "{text} does not name {name}");
+                    assert!(["patient", "user", "system"].contains(&context), "{text}");
+                    assert!(!letters.is_empty() && letters.bytes().all(|b| b"cruds".contains(&b)), "{text}");
+                }
+            }
+        }
+    }
+});

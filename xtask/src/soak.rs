@@ -1,0 +1,131 @@
+//! `cargo xtask soak`: hours instead of minutes, by hand. The figures go into the closing note, with their seeds.
+
+use crate::{
+    commands,
+    counting::{self, Count},
+    doctor,
+    steps::{Ended, Steps},
+};
+use anyhow::{Context, Result, bail};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, ExitCode},
+};
+
+/// A fuzz target and the folder its first inputs come from.
+const TARGETS: [(&str, &str); 5] = [
+    ("request_line", "crates/fhir/corpus/request"),
+    ("scopes", "crates/fhir/corpus/scope"),
+    ("filter", "crates/fhir/corpus/filter"),
+    ("token", "crates/identity/corpus/token"),
+    ("record", "crates/evidence/corpus/record"),
+];
+
+struct Plan {
+    minutes: u64,
+    documents: u64,
+    kills: u64,
+    sequences: u64,
+    only: Option<String>,
+}
+
+impl Plan {
+    fn parse(options: &[&str]) -> Result<Self> {
+        let mut plan = Self { minutes: 10, documents: 1_000_000, kills: 1_000, sequences: 100_000, only: None };
+        let mut rest = options;
+        while let [option, value, tail @ ..] = rest {
+            let number = || value.parse::<u64>().with_context(|| format!("`{option}` wants a number, not `{value}`"));
+            match *option {
+                "--minutes" => plan.minutes = number()?,
+                "--documents" => plan.documents = number()?,
+                "--kills" => plan.kills = number()?,
+                "--sequences" => plan.sequences = number()?,
+                "--only" => plan.only = Some((*value).to_owned()),
+                other => bail!("`{other}` is no option of soak; see `cargo xtask --help`"),
+            }
+            rest = tail;
+        }
+        match rest {
+            [] => Ok(plan),
+            [option, ..] => bail!("`{option}` wants a value"),
+        }
+    }
+
+    fn wants(&self, part: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == part)
+    }
+}
+
+pub fn run(root: &Path, options: &[&str]) -> Result<ExitCode> {
+    let plan = Plan::parse(options)?;
+    let counts = [
+        ("documents", "LAZARET_DOCUMENTS", plan.documents, "lazaret-fhir"),
+        ("sequences", "LAZARET_SEQUENCES", plan.sequences, "lazaret-ledger"),
+        ("kills", "LAZARET_KILLS", plan.kills, "lazaret"),
+    ];
+    let fuzzers = if plan.wants("fuzz") { TARGETS.len() } else { 0 };
+    let mut steps = Steps::new(fuzzers + counts.iter().filter(|count| plan.wants(count.0)).count());
+    for (target, seeds) in TARGETS.iter().filter(|_| fuzzers > 0) {
+        steps.run(&format!("fuzz {target}, {} min", plan.minutes), || fuzz(root, target, seeds, plan.minutes));
+    }
+    let mut sum = Count::default();
+    for (part, variable, number, package) in counts.into_iter().filter(|count| plan.wants(count.0)) {
+        steps.run(&format!("{part}, {number}"), || {
+            let mut command = commands::cargo(root);
+            command.args(["test", "--release", "--package", package]).env(variable, number.to_string());
+            counting::test(&mut command, &mut sum)?;
+            Ok(Ended::Done)
+        });
+    }
+    let code = steps.finish();
+    println!("\nlazaret: {} passed, {} failed", sum.passed, sum.failed);
+    Ok(code)
+}
+
+fn fuzz(root: &Path, target: &str, seeds: &str, minutes: u64) -> Result<Ended> {
+    if commands::version("cargo-fuzz", "--version").is_none() {
+        return Ok(Ended::Skipped("cargo-fuzz not installed: cargo install cargo-fuzz".to_owned()));
+    }
+    if !doctor::nightly(root) {
+        return Ok(Ended::Skipped("no nightly toolchain: rustup toolchain install nightly".to_owned()));
+    }
+    // libFuzzer writes what it finds into the first folder and only reads the others.
+    let found = format!("fuzz/corpus/{target}");
+    fs::create_dir_all(root.join(&found))?;
+    // `cargo` of an outer toolchain would ignore `+nightly`, so it is asked for by name through rustup's own.
+    let mut command = Command::new("cargo");
+    command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO").current_dir(root);
+    command.args(["+nightly", "fuzz", "run", target, &found]);
+    if root.join(seeds).is_dir() {
+        command.arg(seeds);
+    }
+    let seconds = format!("-max_total_time={}", minutes * 60);
+    command.args(["--", &seconds, "-rss_limit_mb=2048", "-timeout=10", "-print_final_stats=1"]);
+    commands::run(&mut command)?;
+    Ok(Ended::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_read_and_others_refused() {
+        let plan = Plan::parse(&["--minutes", "2", "--only", "fuzz"]).expect("parses");
+        assert_eq!((plan.minutes, plan.kills), (2, 1_000));
+        assert!(plan.wants("fuzz") && !plan.wants("kills"));
+        for bad in [&["--minutes"][..], &["--minutes", "many"], &["--hours", "2"]] {
+            assert!(Plan::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn every_target_is_a_program_of_the_fuzz_package() {
+        let manifest = include_str!("../../fuzz/Cargo.toml");
+        for (target, _) in TARGETS {
+            assert!(manifest.contains(&format!("name = \"{target}\"")), "{target}");
+        }
+        assert_eq!(manifest.matches("[[bin]]").count(), TARGETS.len());
+    }
+}

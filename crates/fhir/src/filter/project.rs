@@ -136,8 +136,7 @@ impl<'a> Walk<'a> {
         let mut said = false;
         if let Some((tags, shows)) = tag {
             self.items(tags, shows);
-            let whole = matches!(shows, Shows::Inside(View::Whole(_)));
-            said = whole && self.scanned.items(tags).any(|at| says_subsetted(Node::of(self.scanned, at)));
+            said = self.shows_coding(shows) && self.scanned.items(tags).any(|at| self.says_subsetted(at));
         }
         if !said {
             self.comma();
@@ -346,9 +345,16 @@ impl<'a> Walk<'a> {
             Shows::Inside(_) => false,
         }
     }
-}
 
-fn says_subsetted(tag: Node<'_>) -> bool {
-    let is = |name, wanted| tag.get(name).and_then(Node::text).is_some_and(|text| text == wanted);
-    is("system", SUBSETTED_SYSTEM) && is("code", "SUBSETTED")
+    /// Are both halves of a coding shown?
+    fn shows_coding(&self, shows: Shows) -> bool {
+        let Shows::Inside(view) = shows else { return false };
+        [&b"system"[..], b"code"].iter().all(|name| self.projection.rule(view, name).is_some())
+    }
+
+    fn says_subsetted(&self, tag: usize) -> bool {
+        let tag = Node::of(self.scanned, tag);
+        let is = |name, wanted| tag.get(name).and_then(Node::text).is_some_and(|text| text == wanted);
+        is("system", SUBSETTED_SYSTEM) && is("code", "SUBSETTED")
+    }
 }

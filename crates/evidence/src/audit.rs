@@ -76,3 +76,55 @@ impl Audit {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Hash, Leaf, root};
+
+    fn leaves() -> Vec<Vec<u8>> {
+        (0..20).map(|n| Record::new(Leaf::Closed, Time::from_seconds(n)).encode()).collect()
+    }
+
+    fn checkpoint(leaves: &[Vec<u8>]) -> Checkpoint {
+        let hashes: Vec<Hash> = leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
+        Checkpoint { origin: "book".into(), tree: Head { size: leaves.len() as u64, root: root(&hashes) } }
+    }
+
+    fn check(leaves: &[Vec<u8>], checkpoints: &[Checkpoint]) -> Result<Head, Difference> {
+        let mut audit = Audit::new(checkpoints);
+        leaves.iter().try_for_each(|leaf| audit.leaf(leaf).map(|_| ()))?;
+        audit.finish()
+    }
+
+    #[test]
+    fn a_book_agrees_with_every_checkpoint_of_its_own() {
+        let book = leaves();
+        let checkpoints: Vec<_> = [7, 20, 1, 7].map(|size| checkpoint(&book[..size])).into();
+        assert_eq!(check(&book, &checkpoints), Ok(checkpoint(&book).tree));
+        assert_eq!(check(&[], &[]).map(|tree| tree.size), Ok(0));
+    }
+
+    #[test]
+    fn the_first_difference_lies_between_two_checkpoints() {
+        let book = leaves();
+        let kept: Vec<_> = [5, 10, 20].map(|size| checkpoint(&book[..size])).into();
+        let mut changed = book.clone();
+        changed[7] = Record::new(Leaf::Abandoned, Time::from_seconds(7)).encode();
+        assert_eq!(check(&changed, &kept), Err(Difference::Root { from: 5, size: 10 }));
+        changed = book.clone();
+        changed.remove(12);
+        assert_eq!(check(&changed, &kept), Err(Difference::Short { held: 19, signed: 20 }));
+        changed.push(Record::new(Leaf::Closed, Time::from_seconds(30)).encode());
+        assert_eq!(check(&changed, &kept), Err(Difference::Root { from: 10, size: 20 }));
+    }
+
+    #[test]
+    fn leaves_that_no_writer_writes_are_named() {
+        let mut book = leaves();
+        book.swap(3, 4);
+        assert_eq!(check(&book, &[]), Err(Difference::Time { index: 4 }));
+        book[2].push(0);
+        assert!(matches!(check(&book, &[]), Err(Difference::Leaf { index: 2, .. })));
+    }
+}

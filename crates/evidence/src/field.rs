@@ -199,3 +199,178 @@ impl Json {
         self.text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Effect, Pseudonym};
+    use lexicon::{Interaction, Kind, Reason, ResourceType, Station, Trace};
+    use proptest::prelude::*;
+    use std::collections::HashSet;
+
+    fn pick<T: Copy>(from: &[T], seed: u64) -> T {
+        from[usize::try_from(seed % from.len() as u64).expect("small")]
+    }
+
+    fn pseudonym(seed: u64) -> Pseudonym {
+        Pseudonym { key: (seed as u32).to_be_bytes(), mac: u128::from(seed).to_be_bytes() }
+    }
+
+    fn text(seed: u64) -> String {
+        ["", "ward-app", "\u{e9}\u{1f3e5}", "a \"quoted\\ \n line"].map(str::to_owned)[(seed % 4) as usize].clone()
+    }
+
+    fn texts(seed: u64) -> Vec<String> {
+        (0..seed % 30).map(text).collect()
+    }
+
+    /// A record whose every field comes from its own seed, and is absent for every third.
+    fn filled(seeds: &[u64]) -> Record {
+        let mut seeds = seeds.iter().copied().cycle();
+        let mut seed = || seeds.next().expect("endless");
+        let types: Vec<_> = ResourceType::all().collect();
+        let mut record = Record::new(pick(Leaf::ALL, seed()), Time::from_millis(seed()));
+        macro_rules! some {
+            ($($field:ident $make:expr;)+) => {$(
+                record.$field = Some(seed()).filter(|seed| seed % 3 > 0).map($make);
+            )+};
+        }
+        some! {
+            trace |n| Trace::from_bytes(u128::from(n).to_be_bytes());
+            station |n| pick(&Station::ALL, n);
+            actor_kind |n| pick(&[Kind::Person, Kind::Workload, Kind::Stranger], n);
+            actor pseudonym; issuer text; client text; token pseudonym;
+            assurance |n| n as u8;
+            phishing_resistant |n| n % 2 == 0;
+            authenticated_age_s |n| n;
+            peer_prefix text; peer pseudonym; foreign_trace pseudonym; zone text; road text; purpose text;
+            interaction |n| pick(Interaction::ALL, n);
+            resource_type |n| pick(&types, n);
+            resource pseudonym; patient pseudonym;
+            returned |n| n; withheld_elements |n| n;
+            allowed |n| n % 2 == 0;
+            reason |n| pick(Reason::ALL, n);
+            generation |n| [n as u8; 32];
+            relationship_source text; relationship_age_s |n| n;
+            client_tls text; upstream_tls text; upstream_peer text;
+            upstream_status |n| n as u16; status |n| n as u16;
+            answer |n| [n as u8; 32];
+            latency_us |n| n; count |n| n; window_s |n| n;
+            exact |n| n % 2 == 0;
+            software text;
+            epoch |n| n;
+            step_ms |n| n.cast_signed();
+            bytes |n| n;
+            effect |n| pick(Effect::ALL, n);
+            alert text;
+        }
+        record.scopes = texts(seed());
+        record.policies = texts(seed());
+        record.groups = texts(seed());
+        record
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(seeds in prop::collection::vec(any::<u64>(), 1..60)) {
+            let record = filled(&seeds);
+            prop_assert_eq!(Record::decode(&record.encode()), Ok(record));
+        }
+
+        #[test]
+        fn bytes_that_read_are_the_only_form(seeds in prop::collection::vec(any::<u64>(), 1..60), at in any::<usize>(), byte in any::<u8>(), how in 0..4) {
+            let mut bytes = filled(&seeds).encode();
+            let at = at % bytes.len();
+            match how {
+                0 => bytes[at] = byte,
+                1 => bytes.truncate(at),
+                2 => bytes.insert(at, byte),
+                _ => drop(bytes.remove(at)),
+            }
+            if let Ok(record) = Record::decode(&bytes) {
+                prop_assert_eq!(record.encode(), bytes);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(record) = Record::decode(&bytes) {
+                prop_assert_eq!(record.encode(), bytes);
+            }
+        }
+
+        #[test]
+        fn what_fits_is_a_leaf(long in 0..3000_usize, many in 0..300_usize) {
+            let mut record = filled(&[1]);
+            record.issuer = Some("\u{1f3e5}".repeat(long));
+            record.scopes = vec!["s".repeat(long); many];
+            record.policies = record.scopes.clone();
+            record.groups = record.scopes.clone();
+            let before = record.clone();
+            record.fit();
+            prop_assert!(record.encode().len() < LEAF_BYTES);
+            prop_assert_eq!(Record::decode(&record.encode()), Ok(record.clone()));
+            prop_assert_eq!(record == before, long <= 64 && many <= 64, "cut only what is too long");
+        }
+    }
+
+    fn check(bytes: &[u8], expect: Flaw) {
+        assert_eq!(Record::decode(bytes).map_err(|error| error.why), Err(expect), "{bytes:02x?}");
+    }
+
+    #[test]
+    fn what_is_not_the_one_form_is_refused() {
+        // {0: 1, 1: "shut", 2: 0}
+        let good = [0xa3, 0, 1, 1, 0x64, b's', b'h', b'u', b't', 2, 0];
+        assert_eq!(Record::decode(&good), Ok(Record::new(Leaf::Shut, Time::default())));
+        check(&[&good[..], &[0]].concat(), Flaw::Trailing);
+        check(&[0xa0], Flaw::KeyMissing(0));
+        check(&[0xa1, 0, 1], Flaw::KeyMissing(1));
+        check(&[0xa2, 0, 1, 1, 0x64, b's', b'h', b'u', b't'], Flaw::KeyMissing(2));
+        check(&[0xa2, 0, 1, 2, 0], Flaw::KeyMissing(1));
+        check(&[0xa1, 0, 2], Flaw::Version(2));
+        check(&[0xa3, 0, 1, 1, 0x64, b's', b'h', b'u', b'd', 2, 0], Flaw::Word);
+        check(&[0xa3, 0, 1, 1, 0x64, b's', b'h', b'u', b't', 1, 0], Flaw::KeyOrder);
+        let with = |more: &[u8]| [&[0xa4], &good[1..], more].concat();
+        check(&with(&[2, 0]), Flaw::KeyOrder);
+        check(&with(&[0x18, 60, 0]), Flaw::KeyUnknown(60));
+        check(&with(&[10, 0x80]), Flaw::EmptyList);
+        check(&with(&[11, 0x19, 1, 0]), Flaw::Range);
+        check(&with(&[3, 0x41, 0]), Flaw::Range);
+        check(&with(&[7, 0x61, 0xff]), Flaw::Utf8);
+        check(&with(&[0x18, 3, 0]), Flaw::NotCanonical);
+        check(&vec![0; LEAF_BYTES + 1], Flaw::TooLong);
+    }
+
+    #[test]
+    fn the_table_has_each_key_name_and_group_once() {
+        let fields = Record::fields();
+        assert!(fields.iter().map(|field| field.key).eq(0..fields.len() as u64), "keys without a gap");
+        assert_eq!(fields.iter().map(|field| field.name).collect::<HashSet<_>>().len(), fields.len());
+        let mut groups: Vec<_> =
+            fields.iter().filter_map(|field| field.name.split_once('.')).map(|name| name.0).collect();
+        groups.dedup();
+        assert_eq!(groups.iter().collect::<HashSet<_>>().len(), groups.len(), "a group's fields are neighbours");
+        assert!(fields.iter().filter(|field| field.required).map(|field| field.key).eq(0..3));
+    }
+
+    #[test]
+    fn json_is_for_people_and_well_formed() {
+        let mut record = Record::new(Leaf::Closed, Time::from_millis(1_795_257_000_123));
+        record.issuer = Some("a\"b\\c\nd\u{202e}".into());
+        record.scopes = vec!["user/Patient.rs".into(), "openid".into()];
+        record.peer_prefix = Some("10.0.1.0/24".into());
+        record.resource_type = Some(ResourceType::PATIENT);
+        record.patient = Some(Pseudonym { key: [0xa1, 0, 0, 2], mac: [0x9b; 16] });
+        record.allowed = Some(true);
+        record.step_ms = Some(-7);
+        let expect = concat!(
+            r#"{ "version": 1, "index": 4711, "leaf": "closed", "time": "2026-11-21T10:30:00.123Z", "#,
+            r#""issuer": "a\"b\\c\u000ad\u202e", "scopes": ["user/Patient.rs", "openid"], "#,
+            r#""source": { "peer_prefix": "10.0.1.0/24" }, "#,
+            r#""resource": { "type": "Patient", "patient": "hmac:a1000002:9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b9b" }, "#,
+            r#""allowed": true, "step_ms": -7 }"#
+        );
+        assert_eq!(record.to_json(4711), expect);
+    }
+}

@@ -135,3 +135,98 @@ impl Checkpoint {
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+
+    /// <https://c2sp.org/signed-note>, section "Verifier keys".
+    const SPEC: &str = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
+
+    /// The example of Go's `golang.org/x/mod/sumdb/note`.
+    const NEUMANN: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+    const NOTE: &str = "If you think cryptography is the answer to your problem,\n\
+        then you don't know what your problem is.\n\n\
+        \u{2014} PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+
+    fn key() -> (Ed25519KeyPair, Verifier) {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("seed");
+        let public = pair.public_key().as_ref().try_into().expect("32 bytes");
+        (pair, Verifier::new("lazaret.localhost/dev/book", public).expect("name"))
+    }
+
+    fn signed(pair: &Ed25519KeyPair, verifier: &Verifier, text: &str) -> String {
+        verifier.seal(text, |text| pair.sign(text).as_ref().try_into().expect("64 bytes"))
+    }
+
+    #[test]
+    fn verifier_keys_read_and_print_as_the_specification_has_them() {
+        for text in [SPEC, NEUMANN] {
+            assert_eq!(Verifier::parse(text).expect("key").to_string(), text);
+        }
+        assert_eq!(Verifier::parse(SPEC).expect("key").id(), [0x53, 0x0d, 0x90, 0x3a]);
+        for wrong in [
+            "",
+            "example.com/foo",
+            "example.com/foo+530d903b+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
+            "example.com/bar+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
+            "example.com/foo+530d903a+AukyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
+            "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U",
+        ] {
+            assert!(Verifier::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_note_that_another_implementation_signed_opens() {
+        let verifier = Verifier::parse(NEUMANN).expect("key");
+        let text = verifier.open(NOTE).expect("signed");
+        assert!(text.starts_with("If you think") && text.ends_with("problem is.\n"));
+        // Not the same text, not the same key, not a whole note.
+        assert_eq!(verifier.open(&NOTE.replace("know", "knew")), Err(NoteError::Signature));
+        assert_eq!(Verifier::parse(SPEC).expect("key").open(NOTE), Err(NoteError::Unsigned));
+        for part in
+            ["", "\n\n", NOTE.trim_end(), &NOTE[..100], &NOTE.replace('\u{2014}', "-"), &NOTE.replace(',', "\t")]
+        {
+            assert_eq!(verifier.open(part), Err(NoteError::Form), "{part:?}");
+        }
+    }
+
+    #[test]
+    fn signatures_by_others_are_ignored_and_a_wrong_one_by_ours_refuses() {
+        let (pair, verifier) = key();
+        let note = signed(&pair, &verifier, "hello\n");
+        let further = "\u{2014} witness.example AAAAAAAAAAAA\n";
+        assert_eq!(verifier.open(&format!("{note}{further}")), Ok("hello\n"));
+        let (_, ours) = note.rsplit_once("\n\n").expect("signature");
+        let (_, wrong) = signed(&pair, &verifier, "other\n")
+            .rsplit_once("\n\n")
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+            .expect("signature");
+        assert_eq!(verifier.open(&format!("hello\n\n{ours}{wrong}")), Err(NoteError::Signature));
+    }
+
+    #[test]
+    fn a_checkpoint_reads_back_and_is_strict() {
+        let (pair, verifier) = key();
+        let tree = Head { size: 4711, root: [9; 32] };
+        let checkpoint = Checkpoint { origin: verifier.name().into(), tree };
+        let root = STANDARD.encode([9; 32]);
+        assert_eq!(checkpoint.text(), format!("lazaret.localhost/dev/book\n4711\n{root}\n"));
+        let open = |text: &str| Checkpoint::open(&signed(&pair, &verifier, text), &verifier);
+        assert_eq!(open(&checkpoint.text()), Ok(checkpoint.clone()));
+        assert_eq!(open(&format!("{}extension\n", checkpoint.text())), Ok(checkpoint.clone()));
+        let origin = verifier.name();
+        for text in [
+            format!("{origin}\n4711\n"),
+            format!("{origin}\n04711\n{root}\n"),
+            format!("{origin}\n+4711\n{root}\n"),
+            format!("{origin}\n99999999999999999999\n{root}\n"),
+            format!("{origin}\n4711\n{}\n", &root[4..]),
+        ] {
+            assert_eq!(open(&text), Err(NoteError::Checkpoint), "{text}");
+        }
+        assert_eq!(open(&format!("other\n4711\n{root}\n")), Err(NoteError::Unsigned));
+    }
+}

@@ -53,3 +53,45 @@ impl fmt::Display for Proof {
         write!(f, "\n{}", self.checkpoint)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Head, inclusion_proof, root};
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+
+    fn proof(index: usize) -> (Proof, Verifier) {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("seed");
+        let verifier = Verifier::new("book", pair.public_key().as_ref().try_into().expect("32")).expect("name");
+        let hashes: Vec<_> = (0..11_u8).map(|n| leaf_hash(&[n])).collect();
+        let checkpoint = Checkpoint { origin: "book".into(), tree: Head { size: 11, root: root(&hashes) } };
+        let checkpoint = verifier.seal(&checkpoint.text(), |text| pair.sign(text).as_ref().try_into().expect("64"));
+        (Proof { index: index as u64, path: inclusion_proof(index, &hashes), checkpoint }, verifier)
+    }
+
+    #[test]
+    fn a_proof_holds_for_its_leaf_after_being_sent() {
+        for index in 0..11 {
+            let (proof, verifier) = proof(index);
+            let text = proof.to_string();
+            assert!(text.starts_with(&format!("c2sp.org/tlog-proof@v1\nindex {index}\n")));
+            let read = Proof::parse(&text).expect("a proof");
+            assert_eq!(read, proof);
+            assert_eq!(read.verify(&[index as u8], &verifier), Ok(()));
+            assert_eq!(read.verify(&[index as u8 + 1], &verifier), Err(ProofError::Path));
+            let stranger = Verifier::new("other", [0; 32]).expect("name");
+            assert_eq!(read.verify(&[index as u8], &stranger), Err(ProofError::Checkpoint(NoteError::Unsigned)));
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_proof_is_refused() {
+        let (proof, _) = proof(3);
+        let text = proof.to_string();
+        for wrong in
+            ["", "x", &text.replace("@v1", "@v2"), &text.replace("index 3", "index x"), &text.replacen('=', "", 1)]
+        {
+            assert!(Proof::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -5,6 +5,7 @@ mod road;
 mod statement;
 mod upstream;
 
+pub use road::{Reading, facts};
 pub use upstream::{Upstream, UpstreamError, UpstreamSettings};
 
 use ::fhir::{Base, Limits, Projected, Projections, capability::About};

@@ -2,7 +2,7 @@
 
 use super::{Clean, FHIR_JSON, Fhir, Filtrate};
 use ::fhir::{
-    Grant, Scanned, Scopes,
+    Base, Grant, Scanned, Scopes,
     capability::smart_configuration,
     compartment::{department_of, labels_of, patient_of},
     outcome::outcome,
@@ -94,7 +94,8 @@ impl Road for Fhir {
         if (sight.ask.resource_type, &sight.ask.id) != (Some(resource.resource_type()), &resource.id()) {
             return Err(Reason::UpstreamMismatch).into();
         }
-        let facts = self.facts(&resource, sight.relationship);
+        let reading = Reading { base: &self.base, unlabelled: &self.settings.unlabelled };
+        let facts = facts(&resource, &reading, sight.relationship);
         let mut notes = Notes { patient: facts.patient.clone(), ..Notes::default() };
         if let Err(reason) = admit(&resource, facts.patient.as_ref(), sight) {
             return Told { notes, outcome: Err(reason.into()) };
@@ -149,21 +150,29 @@ impl Fhir {
             _ => accept(words.accept, asked.format()),
         }
     }
+}
 
-    /// All the policy learns of one resource. The token's own claims are the principal's; here stand only teams that
-    /// a lookup tied to this very patient.
-    fn facts(&self, resource: &Scanned, relationship: &Relationship) -> Facts {
-        let patient = patient_of(resource, &self.base);
-        let of_patient = |(_, of): &&(LocalId, LocalId)| Some(of) == patient.as_ref();
-        let care_teams =
-            relationship.care_teams.iter().filter(of_patient).map(|(team, _)| team.reveal().to_owned()).collect();
-        let mut labels = labels_of(resource);
-        if labels.is_empty() {
-            labels.push(self.settings.unlabelled.clone());
-        }
-        let department = department_of(resource, &self.base);
-        Facts { resource_type: resource.resource_type(), patient, department, care_teams, labels }
+/// What the operator decided about reading facts off a resource.
+pub struct Reading<'a> {
+    /// Which references are local.
+    pub base: &'a Base,
+    /// The label that stands for "no label" (decision 14).
+    pub unlabelled: &'a str,
+}
+
+/// All the policy learns of one resource. The token's own claims are the principal's; here stand only teams that
+/// a lookup tied to this very patient.
+pub fn facts(resource: &Scanned, reading: &Reading<'_>, relationship: &Relationship) -> Facts {
+    let patient = patient_of(resource, reading.base);
+    let of_patient = |(_, of): &&(LocalId, LocalId)| Some(of) == patient.as_ref();
+    let care_teams =
+        relationship.care_teams.iter().filter(of_patient).map(|(team, _)| team.reveal().to_owned()).collect();
+    let mut labels = labels_of(resource);
+    if labels.is_empty() {
+        labels.push(reading.unlabelled.to_owned());
     }
+    let department = department_of(resource, reading.base);
+    Facts { resource_type: resource.resource_type(), patient, department, care_teams, labels }
 }
 
 fn grants(principal: &Principal, interaction: Interaction, of: ResourceType) -> Result<Vec<Grant>, Reason> {

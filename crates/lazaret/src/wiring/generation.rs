@@ -1,0 +1,158 @@
+//! One generation: all that decides, made from a blueprint as one immutable value.
+
+use super::hops::Documents;
+use crate::blueprint::{self, Blueprint, KeySource};
+use crate::manifest::Profile;
+use anyhow::Context;
+use fhir::{Limits, Projections, capability::About};
+use gateway::fhir::{Fhir, Settings, Upstream};
+use identity::{AcrLevel, Algorithm, Bundle, IssuerNames, IssuerSettings, Verifier};
+use lexicon::{Challenge, Time};
+use passage::Generation;
+use policy::{Engine, Sources};
+use std::sync::Arc;
+
+/// Deeper documents are refused. R4 resources stay far below.
+pub const JSON_DEPTH: usize = 64;
+
+/// What outlives a generation.
+pub struct Lasting {
+    pub upstream: Arc<Upstream>,
+}
+
+/// What decides, without anything that connects.
+pub struct Rules {
+    pub engine: Engine,
+    pub projections: Projections,
+}
+
+pub fn rules(blueprint: &Blueprint) -> anyhow::Result<Rules> {
+    let road = &blueprint.road;
+    let projections = Projections::load(&road.projections).context("the projections do not load")?;
+    let step_up = Challenge { acr_values: road.step_up.acr_values.clone(), max_age_s: road.step_up.max_age_s };
+    let sources = Sources { policies: road.policies.clone(), groups: projections.groups(), step_up };
+    let engine = Engine::load(&sources).context("the policies do not load")?;
+    Ok(Rules { engine, projections })
+}
+
+pub fn generation(blueprint: &Blueprint, lasting: &Lasting, now: Time) -> anyhow::Result<Generation<Fhir>> {
+    let road = &blueprint.road;
+    let Rules { engine, projections } = rules(blueprint)?;
+    let hash = hash(blueprint, &engine);
+    let about = About {
+        software_version: env!("CARGO_PKG_VERSION").to_owned(),
+        base: road.base.clone(),
+        since: now,
+        issuer: None,
+    };
+    let settings = Settings {
+        path: path_of(&road.base)?,
+        purpose: road.purpose.clone(),
+        unlabelled: road.unlabelled.clone(),
+        relationship_max_age_s: 60,
+        limits: Limits { bytes: road.limits.resource_bytes, depth: JSON_DEPTH },
+        projections: Arc::new(projections),
+        about,
+    };
+    let verifier = Arc::new(verifier(blueprint, hash)?);
+    Ok(Generation {
+        verifier,
+        engine: Arc::new(engine),
+        road: Fhir::new(settings, Arc::clone(&lasting.upstream)),
+        hash,
+    })
+}
+
+/// SHA-256 over everything that decides, each part with its length, as evidence records it.
+fn hash(blueprint: &Blueprint, engine: &Engine) -> [u8; 32] {
+    let mut text = Vec::new();
+    let mut part = |bytes: &[u8]| {
+        text.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
+        text.extend_from_slice(bytes);
+    };
+    part(engine.text());
+    part(blueprint.road.projections.as_bytes());
+    part(blueprint.road.unlabelled.as_bytes());
+    part(blueprint.road.purpose.as_bytes());
+    for source in &blueprint.road.relationship {
+        part(format!("{source:?}").as_bytes());
+    }
+    for issuer in &blueprint.issuers {
+        let words = [
+            &issuer.name,
+            &issuer.issuer,
+            &issuer.audience,
+            &format!("{:?}", issuer.profile),
+            &issuer.algorithms.join(" "),
+        ];
+        words.iter().for_each(|word| part(word.as_bytes()));
+        part(issuer.roles_claim.as_deref().unwrap_or_default().as_bytes());
+        issuer.acr_levels.iter().for_each(|(acr, level)| part(format!("{acr}={level}").as_bytes()));
+        match &issuer.keys {
+            KeySource::Pinned(jwks) => part(jwks.as_bytes()),
+            KeySource::Discovery { trust } => part(trust),
+        }
+    }
+    part(&blueprint.road.upstream.trust);
+    part(blueprint.road.client_trust.as_deref().unwrap_or_default());
+    evidence::sha256(&[&text])
+}
+
+pub fn verifier(blueprint: &Blueprint, generation: [u8; 32]) -> anyhow::Result<Verifier> {
+    let issuers = blueprint.issuers.iter().map(issuer).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut settings = identity::Settings::new(issuers, vec![blueprint.road.base.clone()]);
+    settings.generation = generation;
+    settings.leeway_s = blueprint.issuers.iter().map(|issuer| issuer.leeway.as_secs()).max().unwrap_or(30);
+    let documents = blueprint.issuers.iter().filter_map(|issuer| match &issuer.keys {
+        KeySource::Discovery { trust } => {
+            Some(Bundle::from_pem(trust).map(|bundle| (origin_of(&issuer.issuer), bundle)))
+        }
+        KeySource::Pinned(_) => None,
+    });
+    let fetch: Arc<dyn identity::Fetch> = Arc::new(Documents::new(documents.collect::<Result<Vec<_>, _>>()?));
+    if let Some(path) = &blueprint.road.deny
+        && let Ok(text) = std::fs::read_to_string(path)
+    {
+        settings.denied = identity::DenyList::parse(&text).with_context(|| format!("{}", path.display()))?;
+    }
+    Ok(Verifier::new(settings, fetch)?)
+}
+
+fn issuer(issuer: &blueprint::Issuer) -> anyhow::Result<IssuerSettings> {
+    let profile = match issuer.profile {
+        Profile::Development => identity::Profile::Development,
+        Profile::Keycloak => identity::Profile::Keycloak,
+        Profile::Okta => identity::Profile::Okta,
+        Profile::Entra => identity::Profile::Entra,
+        Profile::OidcProvider => identity::Profile::OidcProvider,
+        Profile::Generic => identity::Profile::Generic,
+    };
+    let keys = match &issuer.keys {
+        KeySource::Pinned(jwks) => identity::KeySource::Pinned(jwks.clone()),
+        KeySource::Discovery { .. } => identity::KeySource::Discovery { other_hosts: Vec::new() },
+    };
+    let names = IssuerNames { name: &issuer.name, url: &issuer.issuer, audience: &issuer.audience };
+    let mut settings = IssuerSettings::new(names, profile, keys);
+    let algorithms = issuer.algorithms.iter().map(|name| Algorithm::from_name(name));
+    settings.algorithms = algorithms.collect::<Option<Vec<_>>>().context("an algorithm is not known")?;
+    if let Some(path) = &issuer.roles_claim {
+        settings.claims.roles = path.split('.').map(str::to_owned).collect();
+    }
+    settings.acr_levels = issuer
+        .acr_levels
+        .iter()
+        .map(|(acr, level)| AcrLevel { acr: acr.clone(), level: *level, phishing_resistant: false })
+        .collect();
+    Ok(settings)
+}
+
+fn path_of(base: &str) -> anyhow::Result<String> {
+    let uri: http::Uri = base.parse().context("the base is not a URL")?;
+    Ok(uri.path().trim_end_matches('/').to_owned())
+}
+
+/// Scheme and authority of a URL.
+fn origin_of(url: &str) -> String {
+    let authority = url.parse::<http::Uri>().ok().and_then(|uri| uri.authority().map(ToString::to_string));
+    authority.map_or_else(|| url.to_owned(), |authority| format!("https://{authority}"))
+}

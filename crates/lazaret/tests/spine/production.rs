@@ -1,0 +1,96 @@
+//! `up` material can never serve production (decision 23), and `init`, `check`, `run` behave as their help says.
+
+use crate::house::{BINARY, House};
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn lazaret(words: &[&str], config: Option<&Path>) -> Output {
+    let mut command = Command::new(BINARY);
+    command.args(words);
+    if let Some(config) = config {
+        command.arg("--config").arg(config);
+    }
+    command.output().expect("lazaret runs")
+}
+
+fn said(out: &Output) -> String {
+    String::from_utf8_lossy(&out.stderr).into_owned() + &String::from_utf8_lossy(&out.stdout)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn run_refuses_everything_that_up_made() {
+    let house = House::up();
+    let manifest = house.data.join("lazaret.toml");
+    let out = lazaret(&["run"], Some(&manifest));
+    assert!(!out.status.success());
+    for word in ["made by `lazaret up`", "development issuer", "development authority", "development origin"] {
+        assert!(said(&out).contains(word), "{word}: {}", said(&out));
+    }
+    // Copied elsewhere, without the mark, each piece is still refused.
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let copy = Command::new("cp")
+        .arg("-r")
+        .arg(format!("{}/.", house.data.display()))
+        .arg(elsewhere.path())
+        .status()
+        .expect("cp");
+    assert!(copy.success());
+    std::fs::remove_file(elsewhere.path().join("DEVELOPMENT-ONLY")).expect("the mark");
+    let out = lazaret(&["run"], Some(&elsewhere.path().join("lazaret.toml")));
+    assert!(!out.status.success());
+    assert!(!said(&out).contains("made by `lazaret up`"));
+    for word in ["development issuer", "development authority", "development origin"] {
+        assert!(said(&out).contains(word), "{word}: {}", said(&out));
+    }
+}
+
+#[test]
+fn init_makes_a_folder_that_check_explains() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let new = folder.path().join("perimeter");
+    let out = lazaret(&["init", new.to_str().expect("a path")], None);
+    assert!(out.status.success(), "{}", said(&out));
+    for made in ["lazaret.toml", "policies/projections.toml", "keys/log.key", "book"] {
+        assert!(new.join(made).exists(), "{made}");
+    }
+    assert!(
+        !lazaret(&["init", new.to_str().expect("a path")], None).status.success(),
+        "a folder that is there is not touched"
+    );
+    // Certificates are the operator's own: check names each missing one with its line.
+    let out = lazaret(&["check"], Some(&new.join("lazaret.toml")));
+    assert!(!out.status.success());
+    assert!(said(&out).contains("tls/gateway.pem") && said(&out).contains("lazaret.toml:"), "{}", said(&out));
+    assert!(said(&out).contains("hint:"));
+}
+
+#[test]
+fn check_names_the_line_of_a_fault() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("lazaret.toml");
+    std::fs::write(&path, "version = 1\n\n[organization]\nname = \"x\"\ntypo = 1\n").expect("written");
+    let out = lazaret(&["check"], Some(&path));
+    assert!(!out.status.success());
+    assert!(said(&out).contains("lazaret.toml:5"), "{}", said(&out));
+    let json = lazaret(&["check", "--json"], Some(&path));
+    let value: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    assert_eq!(value["faults"][0]["line"], 5);
+}
+
+#[test]
+fn the_schema_in_the_docs_is_the_one_the_binary_prints() {
+    let out = lazaret(&["schema"], None);
+    assert!(out.status.success());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let committed = std::fs::read_to_string(root.join("docs/reference/lazaret.schema.json")).expect("a schema");
+    assert_eq!(String::from_utf8_lossy(&out.stdout).trim(), committed.trim(), "run `cargo xtask schema`");
+}
+
+#[test]
+fn completions_and_help_are_there() {
+    for shell in ["bash", "zsh", "fish"] {
+        let out = lazaret(&["completions", shell], None);
+        assert!(out.status.success() && out.stdout.len() > 500, "{shell}");
+    }
+    assert!(said(&lazaret(&["--help"], None)).contains("evidence"));
+}

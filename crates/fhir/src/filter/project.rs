@@ -358,3 +358,6 @@ impl<'a> Walk<'a> {
         is("system", SUBSETTED_SYSTEM) && is("code", "SUBSETTED")
     }
 }
+
+#[cfg(test)]
+mod tests;

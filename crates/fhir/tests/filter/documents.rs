@@ -20,18 +20,65 @@ const TEXTS: &[&str] = &[
     "\\u0041\\",
 ];
 const NUMBERS: &[&str] = &[
-    "0", "-0", "1", "6.30", "1.00", "1.00E-3", "123456789012345678.90", "1e400", "-1.5e+10", "99999999999999999999999",
+    "0",
+    "-0",
+    "1",
+    "6.30",
+    "1.00",
+    "1.00E-3",
+    "123456789012345678.90",
+    "1e400",
+    "-1.5e+10",
+    "99999999999999999999999",
 ];
 /// Names that R4 does not have at most places, and some it has elsewhere.
 const STRANGE: &[&str] = &[
-    "BirthDate", "birthdate", "birthDate ", "text", "contained", "extension", "modifierExtension", "display", "id", "_id",
-    "__proto__", "resourceType", "value", "value[x]", "valueNothing", "valueString", "fhir_comments", "identifier", "",
-    "naïve", "source", "implicitRules", "resource", "_", "__birthDate",
+    "BirthDate",
+    "birthdate",
+    "birthDate ",
+    "text",
+    "contained",
+    "extension",
+    "modifierExtension",
+    "display",
+    "id",
+    "_id",
+    "__proto__",
+    "resourceType",
+    "value",
+    "value[x]",
+    "valueNothing",
+    "valueString",
+    "fhir_comments",
+    "identifier",
+    "",
+    "naïve",
+    "source",
+    "implicitRules",
+    "resource",
+    "_",
+    "__birthDate",
 ];
 pub const TYPES: &[&str] = &[
-    "Patient", "Patient", "Observation", "Observation", "Condition", "Encounter", "MedicationRequest",
-    "AllergyIntolerance", "Coverage", "CareTeam", "Practitioner", "Organization", "Appointment", "Bundle", "Binary",
-    "Parameters", "Provenance", "Questionnaire", "Timing",
+    "Patient",
+    "Patient",
+    "Observation",
+    "Observation",
+    "Condition",
+    "Encounter",
+    "MedicationRequest",
+    "AllergyIntolerance",
+    "Coverage",
+    "CareTeam",
+    "Practitioner",
+    "Organization",
+    "Appointment",
+    "Bundle",
+    "Binary",
+    "Parameters",
+    "Provenance",
+    "Questionnaire",
+    "Timing",
 ];
 
 pub struct Maker<'a> {
@@ -57,7 +104,7 @@ impl Maker<'_> {
     fn object(&mut self, of: &str, depth: usize) -> Tree {
         let elements = self.table.elements(of);
         let mut members: Vec<(String, Tree)> = Vec::new();
-        let many = if depth == 0 { 4 + self.dice.below(10) } else { 1 + self.dice.below(4) };
+        let many = if depth == 0 { 3 + self.dice.below(9) } else { 1 + self.dice.below(3) };
         for _ in 0..many.min(elements.len()) {
             let (name, element) = *self.dice.pick(&elements);
             if members.iter().any(|(known, _)| known == name) && !self.dice.one_in(self.care * 20) {
@@ -107,7 +154,7 @@ impl Maker<'_> {
             Tree::Object(members)
         } else if is_simple(of) {
             Tree::Text((*self.dice.pick(TEXTS)).to_owned())
-        } else if depth > 6 {
+        } else if depth > 4 {
             Tree::Object(Vec::new())
         } else {
             self.object(of, depth)
@@ -145,10 +192,8 @@ impl Maker<'_> {
             8 if depth < 6 => self.object("Patient", depth),
             9 if depth < 6 => self.object("Reference", depth),
             10 => {
-                let tag = [
-                    ("system", "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"),
-                    ("code", "SUBSETTED"),
-                ];
+                let tag =
+                    [("system", "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"), ("code", "SUBSETTED")];
                 Tree::Array(vec![Tree::Object(
                     tag.map(|(name, text)| (name.to_owned(), Tree::Text(text.to_owned()))).to_vec(),
                 )])
@@ -232,10 +277,46 @@ impl Maker<'_> {
 /// Breaks the bytes of a document, mostly.
 pub fn mutate(dice: &mut Dice, document: &mut Vec<u8>) {
     const PIECES: &[&[u8]] = &[
-        b"\"", b"\\", b",", b"}", b"{", b"]", b"[", b":", b"\\u0061", b"\\ud800", b"\\x", b"\xff", b"\xc0\xaf", b"\xed\xa0\x80",
-        b"\0", b"\x1f", b"\n", b" ", b"NaN", b"Infinity", b"-", b"01", b"1.", b"/* c */", b"// c\n", b"'", b"\xef\xbb\xbf",
-        b"null", b"true", b"\"a\":1,", b"\"id\":\"x\",", b"\"resourceType\":\"Patient\",", b",\"\\u0069d\":1", b"\xf0\x9f\x98",
-        b"\"birthDate\":\"1970\",", b"{}", b"[]", b"\xe2\x80\xa8", b"\x0b", b"\xa0",
+        b"\"",
+        b"\\",
+        b",",
+        b"}",
+        b"{",
+        b"]",
+        b"[",
+        b":",
+        b"\\u0061",
+        b"\\ud800",
+        b"\\x",
+        b"\xff",
+        b"\xc0\xaf",
+        b"\xed\xa0\x80",
+        b"\0",
+        b"\x1f",
+        b"\n",
+        b" ",
+        b"NaN",
+        b"Infinity",
+        b"-",
+        b"01",
+        b"1.",
+        b"/* c */",
+        b"// c\n",
+        b"'",
+        b"\xef\xbb\xbf",
+        b"null",
+        b"true",
+        b"\"a\":1,",
+        b"\"id\":\"x\",",
+        b"\"resourceType\":\"Patient\",",
+        b",\"\\u0069d\":1",
+        b"\xf0\x9f\x98",
+        b"\"birthDate\":\"1970\",",
+        b"{}",
+        b"[]",
+        b"\xe2\x80\xa8",
+        b"\x0b",
+        b"\xa0",
     ];
     let at = dice.below(document.len() + 1);
     match dice.below(9) {
@@ -258,7 +339,9 @@ pub fn mutate(dice: &mut Dice, document: &mut Vec<u8>) {
             let bomb = format!("{}1{}", open.repeat(depth), close.repeat(depth));
             let value = document.iter().position(|byte| *byte == b':').map_or(at, |colon| colon + 1);
             let end = (value + 1 + dice.below(8)).min(document.len());
-            drop(document.splice(value..if dice.one_in(2) { value } else { end }, format!("{bomb},\"z\":").into_bytes()));
+            drop(
+                document.splice(value..if dice.one_in(2) { value } else { end }, format!("{bomb},\"z\":").into_bytes()),
+            );
         }
         _ => document.extend_from_slice(*dice.pick(PIECES)),
     }

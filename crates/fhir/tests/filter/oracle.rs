@@ -37,7 +37,8 @@ impl Oracle<'_> {
     pub fn project(&self, resource: &Tree) -> (Tree, u64) {
         let Tree::Object(members) = resource else { panic!("a resource is an object") };
         let Some(Tree::Text(of_type)) = resource.get("resourceType") else { panic!("a resource has a type") };
-        let body: Vec<_> = members.iter().filter(|(name, _)| name != "resourceType" && name != "meta").cloned().collect();
+        let body: Vec<_> =
+            members.iter().filter(|(name, _)| name != "resourceType" && name != "meta").cloned().collect();
         let (mut shown, mut withheld) = self.members(of_type, &[], &body);
 
         let meta: Vec<_> = members.iter().filter(|(name, _)| name == "meta").cloned().collect();
@@ -78,11 +79,14 @@ impl Oracle<'_> {
             _ => Vec::new(),
         };
         let mark = |tag: &Tree| {
-            tag.get("system") == Some(&Tree::Text(SYSTEM.into())) && tag.get("code") == Some(&Tree::Text("SUBSETTED".into()))
+            tag.get("system") == Some(&Tree::Text(SYSTEM.into()))
+                && tag.get("code") == Some(&Tree::Text("SUBSETTED".into()))
         };
         if !tags.iter().any(mark) {
             let members = [("system", SYSTEM), ("code", "SUBSETTED")];
-            tags.push(Tree::Object(members.map(|(name, text)| (name.to_owned(), Tree::Text(text.to_owned()))).to_vec()));
+            tags.push(Tree::Object(
+                members.map(|(name, text)| (name.to_owned(), Tree::Text(text.to_owned()))).to_vec(),
+            ));
         }
         members.push(("tag".to_owned(), Tree::Array(tags)));
         (Tree::Object(members), withheld)

@@ -88,7 +88,9 @@ impl Tree {
                 members.iter_mut().for_each(|(_, value)| *value = std::mem::replace(value, Tree::Null).sorted());
                 members.sort();
             }
-            Tree::Array(items) => items.iter_mut().for_each(|item| *item = std::mem::replace(item, Tree::Null).sorted()),
+            Tree::Array(items) => {
+                items.iter_mut().for_each(|item| *item = std::mem::replace(item, Tree::Null).sorted())
+            }
             _ => {}
         }
         self

@@ -60,6 +60,14 @@ impl Profile {
         }
     }
 
+    /// Entra's tokens live 60 to 90 minutes, at random.
+    pub(crate) const fn max_lifetime_s(self) -> u64 {
+        match self {
+            Self::Entra => 7200,
+            Self::Development | Self::Keycloak | Self::Okta | Self::OidcProvider | Self::Generic => 3600,
+        }
+    }
+
     pub(crate) fn roles_path(self) -> Vec<String> {
         let path: &[&str] = match self {
             Self::Keycloak => &["realm_access", "roles"],

@@ -76,7 +76,7 @@ impl IssuerSettings {
             profile,
             algorithms: profile.algorithms().to_vec(),
             keys,
-            max_lifetime_s: 3600,
+            max_lifetime_s: profile.max_lifetime_s(),
             claims: ClaimNames { roles: profile.roles_path(), ..ClaimNames::default() },
             roles: RoleMap::AsTheyAre,
             workload_signs: profile.workload_signs().to_vec(),

@@ -14,7 +14,7 @@ fn check(policies: &[&str], facts: &Facts, expected: &Result<Vec<String>, Reason
     let engine = engine(&policies.join("\n"));
     let asked = question(person(&["nurse"]), Action::Read, facts.resource_type.name());
     let plan = engine.decide(&asked, &works_in(&["team-p001"])).expect("a plan");
-    for examiner in [Examiner::Predicate, Examiner::Cedar] {
+    for examiner in [None, Some(Examiner::Cedar)] {
         let told = match plan.verdict(facts, examiner) {
             Verdict::Permit { groups, .. } => Ok(groups),
             Verdict::Refuse { reason, .. } => Err(reason),
@@ -106,6 +106,15 @@ fn a_permit_that_errs_refuses() {
     check(&[READ, errs], &labelled(&["R"]), &Err(Reason::PolicyErrorHidden));
     let group = errs.replace("\"read\"", "\"view:Patient.contact\"");
     check(&[READ, &group], &labelled(&["R"]), &Err(Reason::PolicyErrorHidden));
+}
+
+/// Even where nothing but the error is left of a group.
+#[test]
+fn an_error_about_a_group_that_nobody_may_see_refuses() {
+    let errs = "@id(\"errs\") forbid (principal, action in Lazaret::Action::\"view\", resource)
+        when { resource.labels.contains(\"R\") && context.assurance + 9223372036854775807 > 0 };";
+    check(&[READ, errs], &labelled(&["N"]), &Ok(strings(&["default"])));
+    check(&[READ, errs], &labelled(&["R"]), &Err(Reason::PolicyErrorHidden));
 }
 
 #[test]
@@ -305,4 +314,13 @@ fn a_team_claimed_by_the_token_counts_as_the_callers() {
 fn the_debug_of_a_plan_names_no_one() {
     let plan = starter_engine().decide(&nurse(), &works_in(&["team-p001"])).expect("a plan");
     assert_eq!(format!("{plan:?}"), "Plan { resource_type: \"Patient\", .. }");
+}
+
+/// The second factor is asked of persons only, so the roles of the starter policies are for persons only.
+#[test]
+fn a_program_with_a_nurses_role_is_not_a_nurse() {
+    let mut asked = nurse();
+    asked.principal.kind = Kind::Workload;
+    let halt = starter_engine().decide(&asked, &works_in(&["team-p001"])).expect_err("a refusal");
+    assert_eq!(halt, Halt::new(Reason::PolicyRefused));
 }

@@ -31,7 +31,7 @@ pub(crate) enum Outlook {
     /// A policy cannot be evaluated.
     Error(Vec<String>),
     /// Nothing of this class is permitted: by these forbids, or for want of a permit.
-    Refused(Vec<String>),
+    Refused(Vec<String>, Way),
     /// It depends on the resource, or on nothing further.
     Open(Way),
 }
@@ -88,7 +88,7 @@ impl Engine {
         let mut lexemes = Lexemes::default();
         let read = match rules.outlook(&asker, action.code(), (resource_type, &mut lexemes))? {
             Outlook::Error(policies) => return Ok(Err(Halt::by(Reason::PolicyError, policies))),
-            Outlook::Refused(policies) => return Ok(Err(Halt::by(Reason::PolicyRefused, policies))),
+            Outlook::Refused(policies, _) => return Ok(Err(Halt::by(Reason::PolicyRefused, policies))),
             Outlook::Open(way) => way,
         };
         let mut groups = Vec::new();
@@ -99,8 +99,9 @@ impl Engine {
             }
             match rules.outlook(&asker, &view, (resource_type, &mut lexemes))? {
                 Outlook::Error(policies) => return Ok(Err(Halt::by(Reason::PolicyError, policies))),
-                Outlook::Refused(_) => {}
-                Outlook::Open(way) => groups.push((group.to_owned(), way)),
+                // Kept only where Cedar may still meet an error, which refuses the whole resource.
+                Outlook::Refused(_, way) if !way.is_opaque() => {}
+                Outlook::Refused(_, way) | Outlook::Open(way) => groups.push((group.to_owned(), way)),
             }
         }
         let parts = Parts { resource_type, lexemes, read, groups, valid_until: asked.valid_until() };
@@ -165,7 +166,7 @@ impl Rules {
         let certain = way.forbids.iter().filter(|(_, predicate)| matches!(predicate, Predicate::True));
         let certain: Vec<String> = certain.map(|(id, _)| id.clone()).collect();
         if !certain.is_empty() || way.permits.is_empty() {
-            return Ok(Outlook::Refused(certain));
+            return Ok(Outlook::Refused(certain, way));
         }
         Ok(Outlook::Open(way))
     }

@@ -13,8 +13,12 @@ mod decisions;
 mod engine;
 mod entities;
 mod explain;
+#[cfg(test)]
+mod faults;
 mod lexemes;
 mod load;
+#[cfg(test)]
+mod matrix;
 mod partial;
 mod plan;
 mod predicate;

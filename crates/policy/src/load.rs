@@ -224,13 +224,20 @@ impl Shelf {
         if set.num_of_templates() > 0 {
             self.faults.push(Fault { file: file.to_owned(), line: None, problem: Problem::Template });
         }
-        let mut placed: Vec<_> = set.policies().map(|policy| (offset(text, policy), policy)).collect();
-        placed.sort_by_key(|(offset, _)| *offset);
-        for (offset, policy) in placed {
+        // Cedar numbers the policies of a text in its order, which tells two with the same words apart.
+        let number = |policy: &Policy| policy.id().to_string().trim_start_matches("policy").parse::<usize>().ok();
+        let mut ordered: Vec<_> = set.policies().collect();
+        ordered.sort_by_key(|policy| number(policy));
+        let mut offset = 0;
+        for policy in ordered {
+            let written = policy.to_cedar().unwrap_or_default();
+            let rest = text.get(offset..).unwrap_or_default();
+            offset += rest.find(&written).unwrap_or(0);
             let line = line_at(text, offset);
             if let Err(problem) = self.policy(policy, (file, line)) {
                 self.faults.push(Fault { file: file.to_owned(), line: Some(line), problem });
             }
+            offset += written.len();
         }
     }
 
@@ -322,8 +329,4 @@ fn line_of(text: &str, detail: &DetailedError) -> Option<usize> {
 
 fn line_at(text: &str, offset: usize) -> usize {
     1 + text.bytes().take(offset).filter(|b| *b == b'\n').count()
-}
-
-fn offset(text: &str, policy: &Policy) -> usize {
-    policy.to_cedar().and_then(|written| text.find(&written)).unwrap_or(0)
 }

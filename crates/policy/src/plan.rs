@@ -86,8 +86,8 @@ impl Plan {
         self.parts.read.is_opaque() || self.parts.groups.iter().any(|(_, way)| way.is_opaque())
     }
 
-    /// `prefer` is [`Examiner::Predicate`] except where the two are compared.
-    pub(crate) fn verdict(&self, facts: &Facts, prefer: Examiner) -> Verdict {
+    /// Each action by the examiner that suits it, or all by `only`, where the two are compared.
+    pub(crate) fn verdict(&self, facts: &Facts, only: Option<Examiner>) -> Verdict {
         let refuse = |reason, policies| Verdict::Refuse { reason, policies };
         if facts.resource_type.name() != self.parts.resource_type {
             return refuse(Reason::UpstreamMismatch, Vec::new());
@@ -97,7 +97,7 @@ impl Plan {
             return refuse(Reason::LabelNotCleared, Vec::new());
         }
         let case = Case { facts, seen: self.parts.lexemes.read(facts), entities: OnceCell::new() };
-        let policies = match self.ruling(&self.parts.read, &case, prefer) {
+        let policies = match self.ruling(&self.parts.read, &case, only) {
             Ruling::Permits(policies) => policies,
             Ruling::Forbids(policies) => return refuse(self.reason(&policies), policies),
             Ruling::Silent => return refuse(Reason::RelationshipNone, Vec::new()),
@@ -105,7 +105,7 @@ impl Plan {
         };
         let mut groups = vec![DEFAULT_GROUP.to_owned()];
         for (group, way) in &self.parts.groups {
-            match self.ruling(way, &case, prefer) {
+            match self.ruling(way, &case, only) {
                 Ruling::Permits(_) => groups.push(group.clone()),
                 Ruling::Forbids(_) | Ruling::Silent => {}
                 Ruling::Error => return refuse(Reason::PolicyErrorHidden, Vec::new()),
@@ -114,10 +114,10 @@ impl Plan {
         Verdict::Permit { groups, policies }
     }
 
-    fn ruling(&self, way: &Way, case: &Case<'_>, prefer: Examiner) -> Ruling {
-        match (prefer, way.is_opaque()) {
-            (Examiner::Predicate, false) => way.ruling(&case.seen).unwrap_or(Ruling::Error),
-            (Examiner::Cedar, _) | (_, true) => self.ruling_by_cedar(way, case).unwrap_or(Ruling::Error),
+    fn ruling(&self, way: &Way, case: &Case<'_>, only: Option<Examiner>) -> Ruling {
+        match only.unwrap_or_else(|| way.examiner()) {
+            Examiner::Predicate => way.ruling(&case.seen).unwrap_or(Ruling::Error),
+            Examiner::Cedar => self.ruling_by_cedar(way, case).unwrap_or(Ruling::Error),
         }
     }
 
@@ -153,7 +153,7 @@ impl Plan {
 
 impl Judge for Plan {
     fn judge(&self, facts: &Facts) -> Verdict {
-        self.verdict(facts, Examiner::Predicate)
+        self.verdict(facts, None)
     }
 }
 
@@ -164,7 +164,11 @@ impl fmt::Debug for Plan {
 }
 
 impl Way {
-    /// Must Cedar be asked? Then for the whole action, so that one policy's error is met by all.
+    /// Cedar for the whole action as soon as one policy needs it, so that an error in it is met.
+    fn examiner(&self) -> Examiner {
+        if self.is_opaque() { Examiner::Cedar } else { Examiner::Predicate }
+    }
+
     pub fn is_opaque(&self) -> bool {
         self.permits.iter().chain(&self.forbids).any(|(_, predicate)| predicate.is_opaque())
     }

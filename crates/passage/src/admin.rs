@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use identity::Acceptor;
 use ledger::Health;
 use lexicon::{Kind, Reason, Station};
-use std::sync::Arc;
+use std::{fmt::Write, sync::Arc};
 use tokio::net::TcpListener;
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -47,11 +47,27 @@ impl Admin {
         if !is_metrics {
             return refuse(case, Reason::ResourceAbsent).await;
         }
-        let mut text = self.desk.telemetry.metrics();
-        let green = u8::from(self.desk.ledger.health() == Health::Green);
-        text.push_str(&format!("# TYPE lazaret_book_green gauge\nlazaret_book_green {green}\n"));
+        let text = self.desk.telemetry.metrics() + &self.book();
         case.reach(Station::Record);
         case.answered(Whole { media_type: TEXT, body: text.into(), returned: 0, withheld: 0 }).await
+    }
+
+    fn book(&self) -> String {
+        let gauges = self.desk.ledger.gauges();
+        let mut text = String::new();
+        for (name, kind, value) in [
+            ("green", "gauge", u64::from(gauges.health() == Health::Green)),
+            ("entries_total", "counter", gauges.entries()),
+            ("syncs_total", "counter", gauges.syncs()),
+            ("last_sync_microseconds", "gauge", gauges.last_sync_us()),
+            ("open_cases", "gauge", gauges.open_seats()),
+            ("tallied_total", "counter", gauges.tallied()),
+            ("outages_total", "counter", gauges.outages()),
+            ("volume_used_percent", "gauge", gauges.used_percent()),
+        ] {
+            let _never_fails = writeln!(text, "# TYPE lazaret_book_{name} {kind}\nlazaret_book_{name} {value}");
+        }
+        text
     }
 
     /// The exit that needs no receipt (decision 2): it must be able to say *red* when the book cannot be written.

@@ -66,8 +66,9 @@ impl Case {
         draft.client = certificate.cloned();
     }
 
+    /// Never before the last record (decision 18).
     pub fn now(&self) -> Time {
-        self.desk.clock.now()
+        self.desk.ledger.decision_time(self.desk.clock.now())
     }
 
     pub fn trace(&self) -> Trace {

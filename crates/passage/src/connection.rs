@@ -115,6 +115,7 @@ async fn speak<D: Door>(line: Line, door: Arc<D>, link: &Arc<Link>, closing: wat
         let (door, link, desk) = (door.clone(), shared.clone(), desk.clone());
         async move {
             link.requests.fetch_add(1, Ordering::Relaxed);
+            let _waiting = desk.telemetry.waits();
             let answered = door.answer(request, link.clone()).await;
             answered.inspect_err(|silence| {
                 desk.telemetry.silent(*silence);

@@ -56,7 +56,7 @@ async fn steps<R: Road>(
         .declare(client)?
         .forward(&at.road)
         .await?
-        .filter(&at.road)?
+        .filter(&at.road, &at.verifier)?
         .record()
         .await?;
     Ok(recorded)

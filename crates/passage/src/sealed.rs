@@ -21,8 +21,9 @@ pub(crate) struct Sealed {
 }
 
 impl Sealed {
-    /// SHA-256 over salt, status, each header and the body, each variable part after its length. The salt keeps the
-    /// digest of a short answer from being guessed by whoever reads the book.
+    /// SHA-256 over salt, status (two bytes), number of headers (eight bytes), each header's name and value in the order
+    /// they are sent, and the body; each of these after its length (eight bytes, big-endian). The salt keeps the digest
+    /// of a short answer from being guessed by whoever reads the book.
     pub fn new(head: Head, body: Bytes, salt: &[u8; 32]) -> Self {
         let mut hash = digest::Context::new(&digest::SHA256);
         let mut part = |bytes: &[u8]| {
@@ -116,4 +117,70 @@ impl std::error::Error for Silence {}
 pub enum Reply {
     Answer(Recorded),
     Silence(Silence),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use evidence::{Leaf, Record};
+    use ledger::{Keys, Ledger, Settings};
+    use lexicon::{Time, Trace};
+    use std::time::Duration;
+
+    fn sealed(status: u16, value: &'static str, body: &'static str) -> Sealed {
+        let headers = vec![(http::header::CONTENT_TYPE, HeaderValue::from_static(value))];
+        let head = Head { status: StatusCode::from_u16(status).expect("a status"), headers };
+        Sealed::new(head, Bytes::from_static(body.as_bytes()), &[7; 32])
+    }
+
+    #[test]
+    fn status_header_body_and_salt_all_count() {
+        let digest = sealed(200, "a", "b").digest();
+        assert_eq!(sealed(200, "a", "b").digest(), digest);
+        for other in [sealed(404, "a", "b"), sealed(200, "x", "b"), sealed(200, "a", "x"), sealed(200, "ab", "")] {
+            assert_ne!(other.digest(), digest);
+        }
+        let Sealed { head, body, .. } = sealed(200, "a", "b");
+        assert_ne!(Sealed::new(head, body, &[8; 32]).digest(), digest);
+    }
+
+    fn book(folder: &std::path::Path) -> Ledger {
+        let now = Time::from_seconds(1_795_257_000);
+        let keys = || Keys {
+            pseudonyms: seal::PseudonymKeys::open(&folder.join("keys")).expect("keys"),
+            log: seal::LogKey::open(&folder.join("log.key")).expect("a key"),
+        };
+        std::fs::create_dir(folder.join("keys")).expect("a folder");
+        seal::PseudonymKeys::create(&folder.join("keys")).expect("keys");
+        seal::LogKey::create(&folder.join("log.key")).expect("a key");
+        let settings = || Settings {
+            directory: folder.join("book"),
+            origin: "dev.test/book".into(),
+            seats: 8,
+            stranger_seats: 4,
+            software: "test".into(),
+        };
+        Ledger::create(&settings(), &keys(), now).expect("a new book");
+        Ledger::open(settings(), keys(), now).expect("a book").0
+    }
+
+    /// A receipt licenses the answer it binds, and no other: not a note's, not a neighbour's.
+    #[tokio::test]
+    async fn a_swapped_receipt_is_a_bug_that_answers_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (ledger, now) = (book(folder.path()), Time::from_seconds(1_795_257_001));
+        let mut receipts = Vec::new();
+        for body in ["mine", "yours"] {
+            let source = std::net::Ipv4Addr::LOCALHOST.into();
+            let docket = ledger.arrive(now, Trace::from_bytes([1; 16]), source, Duration::from_secs(5)).await;
+            let pending = docket.expect("a seat").close(now, sealed(200, "a", body).digest());
+            receipts.push(pending.await.expect("a receipt"));
+        }
+        let note = ledger.note(Record::new(Leaf::Tally, now)).await.expect("a receipt");
+        let [mine, yours] = receipts.as_slice() else { panic!("two receipts") };
+        assert!(Recorded::whole(mine, sealed(200, "a", "mine")).is_ok());
+        for swapped in [yours, &note] {
+            assert_eq!(Recorded::whole(swapped, sealed(200, "a", "mine")).err(), Some(Silence::Bug));
+        }
+    }
 }

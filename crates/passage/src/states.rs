@@ -202,13 +202,16 @@ impl<R: Road> Declared<R> {
 }
 
 impl<R: Road> Forwarded<R> {
-    pub fn filter(self, road: &R) -> Result<Filtered<R>, Stop> {
+    pub fn filter(self, road: &R, verifier: &Verifier) -> Result<Filtered<R>, Stop> {
         let Self { authorized: Authorized { mut case, caller, ask, relationship, plan }, raw } = self;
         case.reach(Station::Filter);
-        let principal = caller.principal();
-        if case.now() > plan.valid_until() {
-            let expired = case.now() > principal.valid_until;
-            return halt(case, if expired { Reason::CredentialExpired } else { Reason::RelationshipNone });
+        let (principal, now) = (caller.principal(), case.now());
+        // What held at the decision must hold when the answer leaves (decision 16).
+        if let Err(reason) = verifier.still_stands(&caller, now) {
+            return halt(case, reason);
+        }
+        if now > plan.valid_until() {
+            return halt(case, Reason::RelationshipNone);
         }
         let told = road.filter(raw, &Sight { ask: &ask, principal, relationship: &relationship, plan: &plan });
         case.note(told.notes);

@@ -7,7 +7,11 @@ use lexicon::Station;
 use std::{
     collections::BTreeMap,
     fmt::Write,
-    sync::{Mutex, PoisonError, mpsc::SyncSender},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc::SyncSender,
+    },
 };
 
 /// Upper bounds of the latency histogram, in microseconds.
@@ -17,6 +21,7 @@ const BOUNDS: [u64; 10] = [500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100
 pub struct Telemetry {
     lines: Option<SyncSender<String>>,
     counts: Mutex<Counts>,
+    waiting: AtomicU64,
 }
 
 #[derive(Default)]
@@ -32,7 +37,13 @@ struct Counts {
 
 impl Telemetry {
     pub fn new(lines: Option<SyncSender<String>>) -> Self {
-        Self { lines, counts: Mutex::default() }
+        Self { lines, counts: Mutex::default(), waiting: AtomicU64::new(0) }
+    }
+
+    /// A client waits for an answer as long as the guard lives.
+    pub(crate) fn waits(&self) -> Waiting<'_> {
+        self.waiting.fetch_add(1, Relaxed);
+        Waiting(&self.waiting)
     }
 
     pub(crate) fn observe(&self, entry: &Record, station: Station, index: u64) {
@@ -82,6 +93,8 @@ impl Telemetry {
             "# TYPE lazaret_log_lines_lost_total counter\nlazaret_log_lines_lost_total {}\n",
             counts.lost_lines
         ));
+        let waiting = self.waiting.load(Relaxed);
+        put(format_args!("# TYPE lazaret_clients_waiting gauge\nlazaret_clients_waiting {waiting}\n"));
         put(format_args!("# TYPE lazaret_latency_seconds histogram\n"));
         for (n, bound) in counts.latency.iter().zip(BOUNDS) {
             put(format_args!("lazaret_latency_seconds_bucket{{le=\"{}\"}} {n}\n", seconds(bound)));
@@ -90,6 +103,14 @@ impl Telemetry {
         put(format_args!("lazaret_latency_seconds_sum {}\n", seconds(counts.latency_sum_us)));
         put(format_args!("lazaret_latency_seconds_count {}\n", counts.latency_count));
         text
+    }
+}
+
+pub(crate) struct Waiting<'a>(&'a AtomicU64);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
     }
 }
 

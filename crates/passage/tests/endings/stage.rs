@@ -1,0 +1,356 @@
+//! A door with real rooms behind it: TLS, tokens, policies and a book in a temporary folder. Only the road is a toy.
+
+use crate::pier::Pier;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use identity::{
+    Acceptor, AcceptorSettings, Authority, Bundle, Clients, DevelopmentIssuer, Dialler, DiallerSettings, Expect,
+    IssuerNames, IssuerSettings, KeySource, Line, Material, Offline, Pem, Profile, Verifier,
+};
+use ledger::{Keys, Ledger, Scribe, Strangers, Tuning};
+use lexicon::{Challenge, Time};
+use passage::{Admin, Clock, Deadline, Desk, Generation, House, Limits, Telemetry, Timeouts, listen, listen_admin};
+use policy::{Engine, Sources};
+use serde_json::{Map, Value, json};
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc,
+        mpsc::{Receiver, sync_channel},
+    },
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+pub const AUDIENCE: &str = "https://localhost:8443/fhir";
+const ADMIN: &str = "spiffe://lazaret.localhost/admin";
+
+const POLICIES: &str = r#"
+@id("public")
+permit (principal, action == Lazaret::Action::"capabilities", resource);
+@id("nurse-reads")
+permit (principal in Lazaret::Role::"nurse", action == Lazaret::Action::"read", resource);
+@id("two-factors")
+forbid (principal is Lazaret::Person, action == Lazaret::Action::"read", resource) unless { context.assurance >= 2 };
+"#;
+
+pub struct Stage {
+    pub folder: TempDir,
+    pub pier: Pier,
+    pub lines: Receiver<String>,
+    pub house: Arc<House<Pier>>,
+    pub address: SocketAddr,
+    pub admin: SocketAddr,
+    authority: Authority,
+    issuer: DevelopmentIssuer,
+    clock: identity::Clock,
+    stop: Vec<oneshot::Sender<()>>,
+    served: Vec<JoinHandle<Deadline>>,
+    scribe: Scribe,
+}
+
+/// Which HTTP a client speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Http {
+    One,
+    Two,
+}
+
+impl Stage {
+    pub async fn raise() -> Self {
+        Self::with(Limits::default(), Timeouts::default()).await
+    }
+
+    pub async fn with(limits: Limits, timeouts: Timeouts) -> Self {
+        Self::raise_on(limits, timeouts, Strangers::default()).await
+    }
+
+    /// With other quotas for refusals of strangers in the book.
+    pub async fn raise_with_strangers(strangers: Strangers) -> Self {
+        Self::raise_on(Limits::default(), Timeouts::default(), strangers).await
+    }
+
+    async fn raise_on(limits: Limits, timeouts: Timeouts, strangers: Strangers) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let clock = clock();
+        let now = clock();
+        let authority = Authority::create(folder.path(), now).expect("an authority");
+        let issuer = DevelopmentIssuer::create(folder.path()).expect("an issuer");
+        let (ledger, scribe) = book(folder.path(), strangers, now);
+        let (sink, lines) = sync_channel(10_000);
+        let settings = passage::Settings { zone: "edge".into(), realm: AUDIENCE.into(), limits, timeouts };
+        let wall = clock.clone();
+        let desk = Desk::new(settings, Arc::new(ledger), Clock::new(move || wall()), Telemetry::new(Some(sink)));
+        let desk = Arc::new(desk);
+        let pier = Pier::default();
+        let house = House::open(desk.clone(), generation(&issuer, pier.clone(), [1; 32])).await.expect("a book");
+        let house = Arc::new(house);
+        let (tcp, admin_tcp) = (bind().await, bind().await);
+        let (address, admin) = (tcp.local_addr().expect("bound"), admin_tcp.local_addr().expect("bound"));
+        let ((stop, stopped), (stop_admin, admin_stopped)) = (oneshot::channel::<()>(), oneshot::channel::<()>());
+        let acceptor = acceptor(&authority, &clock);
+        let operators = Arc::new(Admin::new(desk, vec![ADMIN.into()]));
+        let served = vec![
+            tokio::spawn(listen(tcp, acceptor.clone(), house.clone(), async { drop(stopped.await) })),
+            tokio::spawn(listen_admin(admin_tcp, acceptor, operators, async { drop(admin_stopped.await) })),
+        ];
+        let stop = vec![stop, stop_admin];
+        Self { folder, pier, lines, house, address, admin, authority, issuer, clock, stop, served, scribe }
+    }
+
+    /// A nurse with two factors; `change` replaces claims.
+    pub fn token(&self, change: Value) -> String {
+        let now = (self.clock)();
+        let mut claims = json!({
+            "aud": AUDIENCE, "sub": "nurse-1", "client_id": "ward-app", "scope": "user/Patient.r", "roles": ["nurse"],
+            "acr": "urn:lazaret:acr:mfa", "auth_time": now.seconds() - 60,
+        });
+        let change = change.as_object().cloned().unwrap_or_default();
+        claims.as_object_mut().expect("an object").extend(change);
+        let claims: Map<String, Value> = claims.as_object().cloned().unwrap_or_default();
+        self.issuer.mint(&claims, now, 900).expect("a token")
+    }
+
+    pub fn nurse(&self) -> String {
+        format!("Bearer {}", self.token(json!({})))
+    }
+
+    pub fn generation(&self, hash: [u8; 32]) -> Generation<Pier> {
+        generation(&self.issuer, self.pier.clone(), hash)
+    }
+
+    pub async fn dial(&self, http: Http) -> Line {
+        let (line, peer) = self.dialler(http, None).dial(self.address).await.expect("a handshake");
+        assert_eq!(peer.h2, http == Http::Two);
+        line
+    }
+
+    pub async fn client(&self, http: Http) -> Caller {
+        Caller::new(self.dial(http).await, http).await
+    }
+
+    /// A client of the operator's listener, with or without the operator's certificate.
+    pub async fn operator(&self, certificate: Option<&str>) -> Caller {
+        let own = certificate.map(|id| self.authority.issue_workload(id, (self.clock)()).expect("issued"));
+        let own = own.map(|own| material(own.certificate_pem.as_bytes(), own.key_pem.as_bytes()));
+        let (line, _) = self.dialler(Http::One, own).dial(self.admin).await.expect("a handshake");
+        Caller::new(line, Http::One).await
+    }
+
+    /// Returns when the door knows that nobody waits for an answer, but the operator who asks.
+    pub async fn nobody_waits(&self) {
+        let mut operator = self.operator(Some(ADMIN)).await;
+        loop {
+            let metrics = operator.get("/metrics", None).await.expect("an answer");
+            if String::from_utf8_lossy(metrics.body()).contains("lazaret_clients_waiting 1\n") {
+                return;
+            }
+        }
+    }
+
+    fn dialler(&self, http: Http, material: Option<Material>) -> Dialler {
+        let protocols = vec![if http == Http::Two { "h2" } else { "http/1.1" }];
+        let seconds = Duration::from_secs;
+        let settings = DiallerSettings {
+            trust: Bundle::from_pem(self.authority.bundle_pem().as_bytes()).expect("a bundle"),
+            material,
+            expect: Expect::Dns("localhost".into()),
+            protocols,
+            connect_timeout: seconds(10),
+            handshake_timeout: seconds(10),
+            clock: self.clock.clone(),
+        };
+        Dialler::new(&settings).expect("a dialler")
+    }
+
+    /// Stops the listeners, closes the book and reads it from disk.
+    pub async fn close(self) -> Vec<evidence::Record> {
+        let Self { folder, house, stop, served, scribe, pier, .. } = self;
+        drop(stop);
+        for served in served {
+            assert_eq!(served.await.expect("a listener"), Deadline::Kept);
+        }
+        drop((house, pier));
+        tokio::task::spawn_blocking(move || scribe.join()).await.expect("joined");
+        read(folder.path())
+    }
+}
+
+/// Starts at a fixed date and runs as time does.
+fn clock() -> identity::Clock {
+    let began = Instant::now();
+    let passed = move || began.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
+    Arc::new(move || Time::from_millis(1_795_257_000_000 + passed()))
+}
+
+fn book(folder: &Path, strangers: Strangers, now: Time) -> (Ledger, Scribe) {
+    let keys = || Keys {
+        pseudonyms: seal::PseudonymKeys::open(&folder.join("keys")).expect("keys"),
+        log: seal::LogKey::open(&folder.join("log.key")).expect("a key"),
+    };
+    std::fs::create_dir(folder.join("keys")).expect("a folder");
+    seal::PseudonymKeys::create(&folder.join("keys")).expect("keys");
+    seal::LogKey::create(&folder.join("log.key")).expect("a key");
+    let settings = || ledger::Settings {
+        directory: folder.join("book"),
+        origin: "dev.test/book".into(),
+        seats: 256,
+        stranger_seats: 64,
+        software: "test".into(),
+    };
+    Ledger::create(&settings(), &keys(), now).expect("a new book");
+    Ledger::open_tuned(settings(), keys(), Tuning::default().strangers(strangers), now).expect("a book")
+}
+
+fn generation(issuer: &DevelopmentIssuer, road: Pier, hash: [u8; 32]) -> Generation<Pier> {
+    let names = IssuerNames { name: "dev", url: identity::DEVELOPMENT_ISSUER, audience: AUDIENCE };
+    let issuer = IssuerSettings::new(names, Profile::Development, KeySource::Pinned(issuer.jwks().to_owned()));
+    let settings =
+        identity::Settings { generation: hash, ..identity::Settings::new(vec![issuer], vec![AUDIENCE.into()]) };
+    let verifier = Arc::new(Verifier::new(settings, Arc::new(Offline)).expect("a verifier"));
+    let step_up = Challenge { acr_values: vec!["urn:lazaret:acr:mfa".into()], max_age_s: Some(900) };
+    let policies = vec![("test.cedar".to_owned(), POLICIES.to_owned())];
+    let engine = Engine::load(&Sources { policies, groups: Vec::new(), step_up });
+    let engine = Arc::new(engine.unwrap_or_else(|error| panic!("{error}")));
+    Generation { verifier, engine, road, hash }
+}
+
+fn acceptor(authority: &Authority, clock: &identity::Clock) -> Acceptor {
+    let own = authority.issue_server(clock()).expect("issued");
+    let bundle = Bundle::from_pem(authority.bundle_pem().as_bytes()).expect("a bundle");
+    let settings = AcceptorSettings {
+        clients: Clients::Optional(bundle),
+        ..AcceptorSettings::new(material(own.certificate_pem.as_bytes(), own.key_pem.as_bytes()), clock.clone())
+    };
+    Acceptor::new(&settings).expect("an acceptor")
+}
+
+fn material(chain: &[u8], key: &[u8]) -> Material {
+    Material::from_pem(&Pem { chain, key }).expect("material")
+}
+
+async fn bind() -> TcpListener {
+    TcpListener::bind(("127.0.0.1", 0)).await.expect("a port")
+}
+
+/// One connection of a client.
+pub enum Caller {
+    One(hyper::client::conn::http1::SendRequest<Empty<Bytes>>),
+    Two(hyper::client::conn::http2::SendRequest<Empty<Bytes>>),
+}
+
+impl Caller {
+    async fn new(line: Line, http: Http) -> Self {
+        match http {
+            Http::One => {
+                let (caller, connection) =
+                    hyper::client::conn::http1::handshake(TokioIo::new(line)).await.expect("a connection");
+                tokio::spawn(connection);
+                Self::One(caller)
+            }
+            Http::Two => {
+                let (caller, connection) =
+                    hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(line))
+                        .await
+                        .expect("a connection");
+                tokio::spawn(connection);
+                Self::Two(caller)
+            }
+        }
+    }
+
+    pub async fn send(&mut self, request: Request<Empty<Bytes>>) -> Result<Response<Bytes>, hyper::Error> {
+        let response = match self {
+            Self::One(caller) => caller.send_request(request).await?,
+            Self::Two(caller) => caller.send_request(request).await?,
+        };
+        let (head, body) = response.into_parts();
+        Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
+    }
+
+    pub async fn get(&mut self, path: &str, credential: Option<&str>) -> Result<Response<Bytes>, hyper::Error> {
+        self.send(get(self.http(), path, credential)).await
+    }
+
+    fn http(&self) -> Http {
+        match self {
+            Self::One(_) => Http::One,
+            Self::Two(_) => Http::Two,
+        }
+    }
+}
+
+pub fn get(http: Http, path: &str, credential: Option<&str>) -> Request<Empty<Bytes>> {
+    let uri = match http {
+        Http::One => path.to_owned(),
+        Http::Two => format!("https://localhost{path}"),
+    };
+    let mut request = Request::get(uri);
+    if http == Http::One {
+        request = request.header("host", "localhost");
+    }
+    if let Some(credential) = credential {
+        request = request.header("authorization", credential);
+    }
+    request.body(Empty::new()).expect("a request")
+}
+
+/// Every leaf of the book, also while it is being written.
+pub fn read(folder: &Path) -> Vec<evidence::Record> {
+    let reader = ledger::Reader::open(&folder.join("book")).expect("a book");
+    reader.map(|entry| entry.expect("whole").record().expect("a record")).collect()
+}
+
+/// The digest that a receipt must bind, computed from what a client received and from nothing of the door's code.
+pub fn digest(folder: &Path, response: &Response<Bytes>) -> [u8; 32] {
+    let header = |name: &str| response.headers().get(name).map(|value| value.as_bytes());
+    let trace = header("lazaret-trace").and_then(|hex| std::str::from_utf8(hex).ok()).expect("a trace");
+    let trace = lexicon::Trace::from_hex(trace).expect("hex");
+    let keys = seal::PseudonymKeys::open(&folder.join("keys")).expect("keys");
+    let salt = keys.mac(seal::Purpose::Answer, trace.bytes());
+    let names = [
+        "content-type",
+        "cache-control",
+        "x-content-type-options",
+        "strict-transport-security",
+        "date",
+        "lazaret-trace",
+        "www-authenticate",
+        "retry-after",
+    ];
+    let headers: Vec<(&str, &[u8])> = names.iter().filter_map(|name| Some((*name, header(name)?))).collect();
+    let framing = usize::from(response.headers().contains_key("content-length"));
+    assert_eq!(response.headers().len(), headers.len() + framing, "a header that no receipt binds");
+    let mut text = Vec::new();
+    let mut part = |bytes: &[u8]| {
+        text.extend((bytes.len() as u64).to_be_bytes());
+        text.extend(bytes);
+    };
+    part(&salt);
+    part(&response.status().as_u16().to_be_bytes());
+    part(&(headers.len() as u64).to_be_bytes());
+    for (name, value) in headers {
+        part(name.as_bytes());
+        part(value);
+    }
+    part(response.body());
+    aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &text).as_ref().try_into().expect("32 bytes")
+}
+
+/// The record of an answer, which must bind it.
+pub fn record_of(folder: &Path, response: &Response<Bytes>) -> evidence::Record {
+    let trace = response.headers().get("lazaret-trace").and_then(|hex| hex.to_str().ok()).expect("a trace").to_owned();
+    let all = read(folder);
+    let mut found = all.into_iter().filter(|record| record.trace.is_some_and(|of| of.to_string() == trace));
+    let (record, None) = (found.next().expect("an answer without a record"), found.next()) else {
+        panic!("two records of one answer");
+    };
+    assert_eq!(record.leaf, evidence::Leaf::Closed);
+    assert_eq!(record.answer, Some(digest(folder, response)), "the record binds another answer");
+    assert_eq!(record.status, Some(response.status().as_u16()));
+    record
+}

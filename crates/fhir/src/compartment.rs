@@ -30,11 +30,6 @@ static WAYS: LazyLock<HashMap<ResourceType, Vec<Way>>> = LazyLock::new(|| {
     ways
 });
 
-/// Is the resource of a type that can be in a patient's compartment at all?
-pub fn can_be_of_a_patient(resource_type: ResourceType) -> bool {
-    WAYS.contains_key(&resource_type)
-}
-
 /// The one local patient whose compartment holds the resource, by the union of R4's parameters. None if there is no
 /// such patient or several. None also if a reference may mean somebody else, whom we cannot name: what is about a
 /// stranger is not shown as that of a patient who only took part.

@@ -178,6 +178,16 @@ fn granular_parameters_are_judged_on_the_resource() {
 }
 
 #[test]
+fn a1_values_are_decoded_exactly_once() {
+    let once = json!({ "resourceType": "Observation", "identifier": [{ "value": "a%41" }] });
+    assert!(admits("user/Observation.r?identifier=a%2541", &once));
+    assert!(!admits("user/Observation.r?identifier=a%41", &once));
+    let twice = json!({ "resourceType": "Observation", "identifier": [{ "value": "aA" }] });
+    assert!(admits("user/Observation.r?identifier=a%41", &twice));
+    assert!(!admits("user/Observation.r?identifier=a%2541", &twice));
+}
+
+#[test]
 fn an_absent_element_matches_nothing() {
     let bare = json!({ "resourceType": "Observation", "id": "o1" });
     for query in [

@@ -15,6 +15,8 @@ mod reader;
 mod receipt;
 mod recovery;
 mod scribe;
+#[cfg(test)]
+mod simulation;
 mod tally;
 mod tuning;
 mod volume;

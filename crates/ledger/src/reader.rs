@@ -141,6 +141,8 @@ pub enum VerifyError {
     Beside(#[source] NoteError),
     #[error("the checkpoint kept elsewhere")]
     Elsewhere(#[source] NoteError),
+    #[error("the book is called `{found}`, but the key is that of `{expected}`")]
+    Origin { found: String, expected: String },
     #[error("there is no checkpoint beside the book; a book always has one: it was removed")]
     NoCheckpoint,
     #[error("leaf {index} is not in the signed tree of {size} leaves; if it is new, try again in a second")]
@@ -188,6 +190,9 @@ fn signed(directory: &Path, key: Option<&str>) -> Result<(Reader, Verifier, Chec
     let note = volume::checkpoint(directory).map_err(ReadError::from)?;
     let reader = Reader::open(directory)?;
     let verifier = Verifier::parse(key.unwrap_or(reader.key())).map_err(VerifyError::Key)?;
+    if reader.origin() != verifier.name() {
+        return Err(VerifyError::Origin { found: reader.origin().into(), expected: verifier.name().into() });
+    }
     let note = note.ok_or(VerifyError::NoCheckpoint)?;
     let beside = Checkpoint::open(&note, &verifier).map_err(VerifyError::Beside)?;
     Ok((reader, verifier, beside, note))

@@ -1,4 +1,10 @@
 //! The ledger from outside, on real folders.
 
+#[cfg(test)]
+mod changes;
+#[cfg(test)]
+mod forger;
+#[cfg(test)]
 mod house;
+#[cfg(test)]
 mod passages;

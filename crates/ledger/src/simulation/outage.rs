@@ -1,0 +1,158 @@
+//! The whole ledger, threads and all, on a disk that breaks and comes back.
+
+use super::{Fault, KeyFolder, ORIGIN, Plate, fresh, leaves};
+use crate::{Docket, Health, Keys, Ledger, Outage, Scribe, Settings, Tuning};
+use evidence::{Leaf, Record};
+use lexicon::{Time, Trace};
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct Scene {
+    plate: Plate,
+    ledger: Ledger,
+    scribe: Scribe,
+}
+
+impl Scene {
+    fn new(tuning: Tuning) -> Self {
+        let keys = KeyFolder::new();
+        let plate = fresh(&keys, 1);
+        let folder = tempfile::tempdir().expect("folder");
+        let pseudonyms = seal::PseudonymKeys::create(folder.path()).expect("keys");
+        let settings = Settings {
+            directory: folder.path().into(),
+            origin: ORIGIN.into(),
+            seats: 8,
+            stranger_seats: 4,
+            software: "simulation".into(),
+        };
+        let keys = Keys { pseudonyms, log: keys.key() };
+        let opened = Ledger::open_on(plate.clone(), settings, keys, tuning, Time::default());
+        let (ledger, scribe) = opened.expect("opens");
+        Self { plate, ledger, scribe }
+    }
+
+    async fn arrive(&self, n: u8) -> Result<Docket, Outage> {
+        let source = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        self.ledger.arrive(Time::default(), Trace::from_bytes([n; 16]), source, PATIENCE).await
+    }
+
+    /// Lets the scribe work until the health is as expected.
+    async fn becomes(&self, health: Health) {
+        let start = Instant::now();
+        while self.ledger.health() != health {
+            assert!(start.elapsed() < PATIENCE, "the health stays: {}", self.ledger.gauges().detail());
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn end(self) -> Vec<Record> {
+        drop(self.ledger);
+        self.scribe.join();
+        leaves(&self.plate).iter().map(|leaf| Record::decode(leaf).expect("a record")).collect()
+    }
+}
+
+fn quick() -> Tuning {
+    Tuning { mend_every: Duration::from_millis(1), ..Tuning::default() }
+}
+
+fn traces(book: &[Record]) -> Vec<u8> {
+    book.iter().filter_map(|record| record.trace).map(|trace| trace.bytes()[0]).collect()
+}
+
+#[tokio::test]
+async fn a_failed_sync_is_silence_until_the_disk_is_back() {
+    let scene = Scene::new(quick());
+    let (first, second) = (scene.arrive(1).await.expect("a seat"), scene.arrive(2).await.expect("a seat"));
+    scene.plate.disk().lasting = Some(Fault::SyncFails);
+    assert_eq!(first.close(Time::default(), [1; 32]).await.map(|_| ()), Err(Outage));
+    assert_eq!(scene.ledger.health(), Health::Red);
+    assert_eq!(scene.arrive(3).await.map(|_| ()), Err(Outage), "no case is opened that cannot be closed");
+    assert_eq!(second.close(Time::default(), [2; 32]).await.map(|_| ()), Err(Outage));
+    assert!(scene.ledger.gauges().outages() >= 1);
+
+    scene.plate.disk().lasting = None;
+    scene.becomes(Health::Green).await;
+    let receipt = scene.arrive(4).await.expect("a seat").close(Time::default(), [4; 32]).await.expect("durable");
+    let index = usize::try_from(receipt.index()).expect("small");
+    let book = scene.end();
+    assert_eq!(book[index].trace, Some(Trace::from_bytes([4; 16])));
+    let closed = traces(&book);
+    assert!(closed.ends_with(&[4]) && !closed.contains(&2), "{closed:?}: recorded too much at most, in order");
+    assert_eq!(book.last().map(|record| record.leaf), Some(Leaf::Shut));
+}
+
+#[tokio::test]
+async fn a_full_disk_still_closes_what_is_open() {
+    let scene = Scene::new(quick());
+    let (first, second) = (scene.arrive(1).await.expect("a seat"), scene.arrive(2).await.expect("a seat"));
+    scene.plate.disk().full = true;
+    let _receipt = first.close(Time::default(), [1; 32]).await.expect("the reserve has room");
+    assert_eq!(scene.ledger.health(), Health::Red);
+    assert_eq!(scene.plate.disk().reserve, 0);
+    scene.plate.disk().full = true;
+    assert_eq!(second.close(Time::default(), [2; 32]).await.map(|_| ()), Err(Outage), "and no second reserve");
+    assert_eq!(scene.ledger.health(), Health::Red);
+
+    scene.plate.disk().full = false;
+    scene.becomes(Health::Green).await;
+    assert_eq!(scene.plate.disk().reserve, 4 << 20, "held again");
+    let _receipt = scene.arrive(3).await.expect("a seat").close(Time::default(), [3; 32]).await.expect("durable");
+    assert!(traces(&scene.end()).contains(&1));
+}
+
+/// The seat of a case that ends in an outage is free again, so an outage starves nobody.
+#[tokio::test]
+async fn an_outage_gives_its_seats_back() {
+    let scene = Scene::new(quick());
+    let mut dockets = Vec::new();
+    for n in 0..4 {
+        dockets.push(scene.arrive(n).await.expect("a seat"));
+    }
+    scene.plate.disk().lasting = Some(Fault::WriteFails);
+    for docket in dockets.drain(..) {
+        assert_eq!(docket.close(Time::default(), [0; 32]).await.map(|_| ()), Err(Outage));
+    }
+    scene.plate.disk().lasting = None;
+    scene.becomes(Health::Green).await;
+    for n in 0..4 {
+        dockets.push(scene.arrive(n).await.expect("a seat"));
+    }
+    assert_eq!(scene.ledger.gauges().open_seats(), 4);
+    drop(dockets);
+    let book = scene.end();
+    assert_eq!(book.iter().filter(|record| record.leaf == Leaf::Abandoned).count(), 4);
+}
+
+/// Decision 39: what nobody waits for is written at once and costs no sync of its own.
+#[tokio::test]
+async fn records_that_nobody_waits_for_share_a_sync() {
+    let scene = Scene::new(Tuning { lazy: Duration::from_secs(3600), ..quick() });
+    let before = scene.plate.disk().syncs;
+    // A step of the clock is noted and not waited for.
+    let source = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let arrived = scene.ledger.arrive(Time::from_seconds(100), Trace::from_bytes([1; 16]), source, PATIENCE).await;
+    let receipt = arrived.expect("a seat").close(Time::from_seconds(100), [1; 32]).await.expect("durable");
+    assert_eq!(receipt.index(), 3);
+    assert_eq!(scene.plate.disk().syncs - before, 1);
+    assert_eq!(scene.end()[2].leaf, Leaf::ClockStep);
+}
+
+/// And with nobody coming, the timer syncs it.
+#[tokio::test]
+async fn a_record_that_nobody_waits_for_is_synced_soon() {
+    let scene = Scene::new(Tuning { lazy: Duration::from_millis(1), ..quick() });
+    let before = scene.plate.disk().syncs;
+    let source = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let docket = scene.ledger.arrive(Time::from_seconds(100), Trace::from_bytes([1; 16]), source, PATIENCE).await;
+    let start = Instant::now();
+    while scene.plate.disk().syncs == before {
+        assert!(start.elapsed() < PATIENCE);
+        tokio::task::yield_now().await;
+    }
+    drop(docket);
+    scene.end();
+}

@@ -343,6 +343,9 @@ pub fn mutate(dice: &mut Dice, document: &mut Vec<u8>) {
                 document.splice(value..if dice.one_in(2) { value } else { end }, format!("{bomb},\"z\":").into_bytes()),
             );
         }
-        _ => document.extend_from_slice(*dice.pick(PIECES)),
+        _ => {
+            let at = dice.below(PIECES.len());
+            document.extend_from_slice(PIECES[at]);
+        }
     }
 }

@@ -2,6 +2,13 @@
 //!
 //! `LAZARET_DOCUMENTS` says how many documents (a soak takes a million), `LAZARET_SEED` which ones.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code outside test functions: a panic is the finding"
+)]
+
 mod dice;
 mod documents;
 mod oracle;
@@ -193,4 +200,86 @@ fn agrees_with_the_oracle_on_mutated_documents() {
     assert!(tally.accepted > documents / 3, "seed {seed}: only {} of {documents} accepted", tally.accepted);
     assert!(tally.refused > documents / 10, "seed {seed}: only {} of {documents} refused", tally.refused);
     assert!(tally.withheld > documents, "seed {seed}: only {} parts withheld", tally.withheld);
+}
+
+/// Every document of the corpus, named for what becomes of it, under projections of all kinds.
+#[test]
+fn the_corpus_replays() {
+    let table = Table::r4();
+    let mut dice = Dice::of(1, 0);
+    let mut worlds = vec![World::new(&table, STARTER)];
+    worlds.extend((0..6).map(|_| World::new(&table, &random_file(&table, &mut dice))));
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/filter");
+    let mut replayed = 0;
+    for entry in std::fs::read_dir(folder).expect("the corpus is part of the source") {
+        let path = entry.expect("readable").path();
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a plain name");
+        let document = std::fs::read(&path).expect("readable");
+        let mut tally = Tally::default();
+        for (at, world) in worlds.iter().enumerate() {
+            check(world, &document, &mut Dice::of(2, at as u64), &mut tally)
+                .unwrap_or_else(|why| panic!("{name}: {why}"));
+        }
+        let as_named = if name.starts_with("accept-") { tally.accepted } else { tally.refused };
+        assert_eq!(as_named, worlds.len() as u64, "{name}");
+        replayed += 1;
+    }
+    assert!(replayed >= 32, "only {replayed} documents in {folder}");
+}
+
+/// The safety argument on its own, without the oracle's walk: no leaf of an answer lies outside the named paths.
+#[test]
+fn every_leaf_of_an_answer_lies_under_a_named_path() {
+    let table = Table::r4();
+    let world = World::new(&table, STARTER);
+    let mut leaves = 0;
+    for number in 0..1500 {
+        let mut maker = Maker { table: &table, dice: Dice::of(7, number), care: 10 };
+        let tree = maker.resource();
+        let document = maker.write(&tree);
+        let Ok(scanned) = Scanned::of(&document, Limits::READ) else { continue };
+        let (groups, oracle) = world.choose(scanned.resource_type(), &mut maker.dice);
+        let projected = scanned.project(&world.projections.compile(scanned.resource_type(), &groups));
+        let answer = read(projected.bytes()).expect("strict JSON");
+        let mut found = Vec::new();
+        gather(&answer, &mut Vec::new(), &mut found);
+        for leaf in &found {
+            let named = oracle
+                .paths
+                .iter()
+                .any(|path| path.iter().zip(leaf).all(|(a, b)| same(a, b)) && path.len() <= leaf.len());
+            let ours = [&["resourceType"][..], &["meta", "tag", "system"], &["meta", "tag", "code"]]
+                .contains(&leaf.as_slice());
+            assert!(named || ours, "document {number}: {leaf:?} is shown under {:?}", oracle.paths);
+            let hidden = leaf.iter().find(|name| {
+                name.starts_with('_') || ["contained", "extension", "modifierExtension", "div", "zzz"].contains(name)
+            });
+            assert_eq!(hidden, None, "document {number}: {leaf:?}");
+        }
+        leaves += found.len();
+    }
+    assert!(leaves > 3000, "only {leaves} leaves seen");
+}
+
+/// `value[x]` stands for `value` and a type.
+fn same(written: &str, name: &str) -> bool {
+    written == name
+        || written
+            .strip_suffix("[x]")
+            .and_then(|stem| name.strip_prefix(stem))
+            .is_some_and(|of| of.starts_with(char::is_uppercase))
+}
+
+fn gather<'a>(tree: &'a Tree, above: &mut Vec<&'a str>, found: &mut Vec<Vec<&'a str>>) {
+    match tree {
+        Tree::Array(items) => items.iter().for_each(|item| gather(item, above, found)),
+        Tree::Object(members) => {
+            for (name, value) in members {
+                above.push(name);
+                gather(value, above, found);
+                above.pop();
+            }
+        }
+        _ => found.push(above.clone()),
+    }
 }

@@ -140,7 +140,7 @@ impl Oracle<'_> {
                 continue;
             };
             let element = self.table.element(owner, name).expect("it has a step");
-            let steps = [above, &[step.clone()]].concat();
+            let steps = [above, std::slice::from_ref(&step)].concat();
             let of = element.of.as_str();
             if of == "Resource" || of == "OperationOutcome" || !self.enters(&steps) {
                 withheld += 1;
@@ -172,7 +172,7 @@ impl Oracle<'_> {
     fn shows_aside(&self, owner: &str, above: &[Step], beside: &str) -> bool {
         let Some(step) = self.step(owner, beside) else { return false };
         let is_leaf = self.table.element(owner, beside).is_some_and(|element| is_simple(&element.of));
-        is_leaf && self.covers(&[above, &[step.clone()]].concat()) && self.names_aside(above, &step)
+        is_leaf && self.covers(&[above, std::slice::from_ref(&step)].concat()) && self.names_aside(above, &step)
     }
 
     fn complex(&self, of: &str, steps: &[Step], many: bool, value: &Tree) -> (Option<Tree>, u64) {
@@ -226,9 +226,9 @@ impl Oracle<'_> {
             Some(_) => withheld += 1,
             None => {}
         }
-        let lost = |(value, aside): &(Tree, Tree)| !fits(value) && !(*value == Tree::Null && *aside != Tree::Null);
+        let stands = |(value, aside): &(Tree, Tree)| fits(value) || (*value == Tree::Null && *aside != Tree::Null);
         let pairs: Vec<(Tree, Tree)> = items.into_iter().zip(asides).collect();
-        withheld += pairs.iter().filter(|pair| lost(pair)).count() as u64;
+        withheld += pairs.iter().filter(|pair| !stands(pair)).count() as u64;
         let blank = |(value, aside): (Tree, Tree)| (if fits(&value) { value } else { Tree::Null }, aside);
         let kept = pairs.into_iter().map(blank).filter(|(value, aside)| (value, aside) != (&Tree::Null, &Tree::Null));
         let (values, asides): (Vec<Tree>, Vec<Tree>) = kept.unzip();

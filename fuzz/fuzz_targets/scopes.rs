@@ -12,7 +12,7 @@ fuzz_target!(|claim: &str| {
     for kind in KINDS {
         for &interaction in Interaction::ALL {
             for name in ["Patient", "Observation", "Binary"] {
-                let resource_type = ResourceType::new(name).expect("an R4 type");
+                let resource_type = ResourceType::from_name(name).expect("an R4 type");
                 for grant in scopes.covering(kind, interaction, resource_type).unwrap_or_default() {
                     let text = grant.text();
                     assert!(kind != Kind::Stranger, "a stranger was granted {text}");

@@ -74,6 +74,7 @@ pub(crate) fn check(tree: &Tree, house: &House) -> Vec<Finding> {
     }
     findings.extend(rooms_without_folder(tree, house));
     findings.extend(unexplained(tree));
+    findings.extend(idle(tree, &manifests));
     findings.extend(out_of_step(tree, house));
     findings
 }
@@ -84,6 +85,21 @@ fn rooms_without_folder<'a>(tree: &'a Tree, house: &'a House) -> impl Iterator<I
     rooms.chain(tools).filter(|path| tree.get(path).is_none()).map(|path| {
         Finding::new(crate::house::FILE, 1, RULE, format!("`{path}` is not there; a room appears with its first line"))
     })
+}
+
+/// A dependency of the workspace that no package takes.
+fn idle(tree: &Tree, manifests: &[Manifest]) -> Vec<Finding> {
+    const FILE: &str = "Cargo.toml";
+    let Some(text) = tree.get(FILE) else { return Vec::new() };
+    let root = text.parse::<Table>().unwrap_or_default();
+    let declared = root.get("workspace").and_then(|w| w.get("dependencies")).and_then(Value::as_table);
+    let taken: BTreeSet<&str> = manifests.iter().flat_map(|m| m.dependencies().chain(m.dev_dependencies())).collect();
+    let names = declared.into_iter().flat_map(Table::keys).filter(|name| !taken.contains(name.as_str()));
+    let line_of =
+        |name: &str| text.lines().position(|line| line.starts_with(&format!("{name} "))).map_or(1, |at| at + 1);
+    names
+        .map(|name| Finding::new(FILE, line_of(name), RULE, format!("no package takes `{name}`; delete it here")))
+        .collect()
 }
 
 /// Every external dependency of the workspace has its line in `docs/decisions/dependencies.md`, and no other has.
@@ -162,13 +178,14 @@ mod tests {
     use crate::house::tests::small;
 
     const GOOD: &str = "[lints]\nworkspace = true\n";
+    const DOOR: &str = "[lints]\nworkspace = true\n[dependencies]\nhyper.workspace = true\nword.workspace = true\n";
     const DENY: &str =
         "[licenses]\nallow = [\"MIT\"]\n[bans]\ndeny = [{ crate = \"hyper\", wrappers = [\"lazaret-door\"] }]\n";
 
     fn tree(change: (&'static str, &'static str)) -> Tree {
         let mut files = vec![
             ("crates/word/Cargo.toml", GOOD),
-            ("crates/door/Cargo.toml", GOOD),
+            ("crates/door/Cargo.toml", DOOR),
             ("crates/guest/Cargo.toml", GOOD),
             ("crates/roof/Cargo.toml", GOOD),
             ("xtask/Cargo.toml", GOOD),
@@ -195,6 +212,7 @@ mod tests {
         says("crates/word/Cargo.toml", "[package]\n", "lints are not inherited");
         says("crates/word/Cargo.toml", "[features]\nfast = []\n[lints]\nworkspace = true\n", "no cargo feature");
         says("crates/word/Cargo.toml", "", "`crates/word/Cargo.toml` is not there");
+        says("crates/door/Cargo.toml", GOOD, "Cargo.toml:2: manifest: no package takes `hyper`");
         says("crates/attic/Cargo.toml", GOOD, "`attic` is not in house.toml");
         says("crates/word/Cargo.toml", "[lints", "crates/word/Cargo.toml:1: manifest");
         says("docs/decisions/dependencies.md", "", "`hyper` is not explained");

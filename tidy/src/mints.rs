@@ -3,7 +3,7 @@
 
 use crate::{
     Finding, House, Mint, Source,
-    source::{leading_word, trailing_word},
+    source::{is_identifier, trailing_word},
 };
 
 const RULE: &str = "mint";
@@ -27,6 +27,7 @@ pub(crate) fn check(sources: &[Source], house: &House) -> Vec<Finding> {
             }
         }
         let Some(expected) = mint.sites else { continue };
+        findings.extend(room.iter().flat_map(|source| doors_by_hand(source, mint)));
         let tuple =
             declared.iter().any(|(source, at)| source.after(at + mint.name.len()).trim_start().starts_with('('));
         let named = Named { name: &mint.name, tuple };
@@ -83,15 +84,31 @@ fn open_doors(source: &Source, at: usize, mint: &Mint) -> Vec<Finding> {
         }
     }
     let derived = attributes_above(source, at);
-    let forbidden: &[&str] =
-        if mint.copied { &["Default", "Deserialize"] } else { &["Clone", "Copy", "Default", "Deserialize"] };
-    for word in forbidden {
-        let implemented = source.find(word).into_iter().any(|i| {
-            let rest = source.after(i + word.len()).trim_start();
-            rest.strip_prefix("for ").is_some_and(|rest| leading_word(rest) == mint.name)
-        });
-        if implemented || derived.split(|c: char| !c.is_alphanumeric()).any(|w| w == *word) {
+    for word in forbidden(mint) {
+        if derived.split(|c: char| !c.is_alphanumeric()).any(|w| w == *word) {
             say(at, format!("`{}` is a witness and may not be {word}", mint.name));
+        }
+    }
+    findings
+}
+
+/// Traits that would make one out of another, or out of nothing.
+fn forbidden(mint: &Mint) -> &'static [&'static str] {
+    if mint.copied { &["Default", "Deserialize"] } else { &["Clone", "Copy", "Default", "Deserialize"] }
+}
+
+/// The same traits, implemented by hand anywhere in the room.
+fn doors_by_hand(source: &Source, mint: &Mint) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for word in forbidden(mint) {
+        for at in source.find(word) {
+            let subject = source.after(at + word.len()).trim_start().strip_prefix("for ");
+            // `crate::pass::Pass<'a>` is `Pass`.
+            let path = subject.and_then(|rest| rest.split(['<', '{', ' ', '\n']).find(|part| !part.is_empty()));
+            if path.is_some_and(|path| trailing_word(path) == mint.name) {
+                let advice = format!("`{}` is a witness and may not be {word}", mint.name);
+                findings.push(Finding::new(source.path(), source.line_of(at), RULE, advice));
+            }
         }
     }
     findings
@@ -136,11 +153,14 @@ struct Named<'a> {
 }
 
 fn is_built(source: &Source, at: usize, length: usize, named: Named<'_>) -> bool {
-    let before = source.before(at).trim_end();
+    let mut before = source.before(at).trim_end();
     // `Other::Name` is a variant of another type; `module::Name` is the type itself.
     let path = before.strip_suffix("::").map(trailing_word).unwrap_or_default();
     if path.starts_with(|c: char| c.is_ascii_uppercase()) {
         return false;
+    }
+    while let Some(path) = before.strip_suffix("::") {
+        before = path.trim_end_matches(is_identifier).trim_end();
     }
     if ["struct", "enum", "union", "impl", "for", "let", "dyn", "trait", "type", "where", "as"]
         .contains(&trailing_word(before))
@@ -254,5 +274,8 @@ mod tests {
         assert!(found(&GOOD.replace("Debug", "Debug, Clone")).iter().any(|line| line.contains("may not be Clone")));
         let by_hand = format!("{GOOD}impl Default for Pass {{ fn default() -> Self {{ Pass::new() }} }}");
         assert!(found(&by_hand).iter().any(|line| line.contains("may not be Default")));
+        let elsewhere = Source::new("crates/door/src/b.rs", "impl Clone for crate::pass::Pass {}");
+        let found = check(&[Source::new("crates/door/src/pass.rs", GOOD), elsewhere], &small());
+        assert_eq!(found.iter().map(|f| f.file.as_str()).collect::<Vec<_>>(), ["crates/door/src/b.rs"]);
     }
 }

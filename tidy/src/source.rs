@@ -7,13 +7,44 @@ pub struct Source {
     /// As long as `text`, byte for byte; blanked bytes are spaces, newlines stay.
     code: String,
     tests: Vec<Range<usize>>,
+    /// The whole file is test code, by its place or because its `mod` line is under `#[cfg(test)]`.
+    test_file: bool,
 }
 
 impl Source {
     pub fn new(path: &str, text: &str) -> Self {
         let code = blank(text);
         let tests = test_ranges(&code);
-        Self { path: path.to_owned(), text: text.to_owned(), code, tests }
+        let in_folder = |name: &str| path.split('/').rev().skip(1).any(|part| part == name);
+        let test_file = in_folder("tests") || in_folder("benches") || path.ends_with("/tests.rs");
+        Self { path: path.to_owned(), text: text.to_owned(), code, tests, test_file }
+    }
+
+    /// Marks the files that another file declares as `#[cfg(test)] mod name;`, and all below them.
+    pub(crate) fn mark_test_modules(sources: &mut [Self]) {
+        let declared: Vec<String> = sources.iter().flat_map(Self::test_modules).collect();
+        for source in sources {
+            let stem = source.path.strip_suffix(".rs").unwrap_or_default();
+            let below = |module: &String| {
+                stem.strip_prefix(module.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            source.test_file |= declared.iter().any(below);
+        }
+    }
+
+    /// Paths, without `.rs`, of the modules this file declares for tests only.
+    fn test_modules(&self) -> Vec<String> {
+        let stem = self.path.strip_suffix(".rs").unwrap_or_default();
+        let (folder, name) = stem.rsplit_once('/').unwrap_or(("", stem));
+        let folder = if matches!(name, "lib" | "main") { folder } else { stem };
+        let marked = self.find("#[cfg(test)]").into_iter();
+        let names = marked.filter_map(|at| {
+            let rest = self.after(at + "#[cfg(test)]".len()).trim_start();
+            let rest = rest.strip_prefix("pub(crate) ").or_else(|| rest.strip_prefix("pub ")).unwrap_or(rest);
+            let (name, _) = rest.strip_prefix("mod ")?.split_once(';')?;
+            name.chars().all(is_identifier).then_some(name)
+        });
+        names.map(|name| format!("{folder}/{name}")).collect()
     }
 
     pub fn path(&self) -> &str {
@@ -43,8 +74,7 @@ impl Source {
     }
 
     pub fn is_test_file(&self) -> bool {
-        let in_folder = |name: &str| self.path.split('/').rev().skip(1).any(|part| part == name);
-        in_folder("tests") || in_folder("benches") || self.path.ends_with("/tests.rs")
+        self.test_file
     }
 
     /// Offsets of `word` in the code, where it is not part of a longer identifier.
@@ -253,6 +283,21 @@ mod tests {
         assert!(!source.is_test(at("a")) && !source.is_test(at("c")) && !source.is_test(at("e")));
         assert!(Source::new("crates/a/tests/b.rs", "").is_test_file());
         assert!(!Source::new("crates/tests.rs/b.rs", "").is_test_file());
+    }
+
+    #[test]
+    fn a_file_declared_for_tests_is_test_code_with_all_below_it() {
+        let paths =
+            ["a/src/lib.rs", "a/src/proof.rs", "a/src/proof/deep.rs", "a/src/proofs.rs", "a/src/b.rs", "a/src/b/c.rs"];
+        let text = |path: &str| match path {
+            "a/src/lib.rs" => "mod b;\n#[cfg(test)]\nmod proof;\nmod proofs;",
+            "a/src/b.rs" => "#[cfg(test)]\npub(crate) mod c;",
+            _ => "",
+        };
+        let mut sources: Vec<Source> = paths.iter().map(|path| Source::new(path, text(path))).collect();
+        Source::mark_test_modules(&mut sources);
+        let tests: Vec<&str> = sources.iter().filter(|source| source.is_test_file()).map(Source::path).collect();
+        assert_eq!(tests, ["a/src/proof.rs", "a/src/proof/deep.rs", "a/src/b/c.rs"]);
     }
 
     #[test]

@@ -22,6 +22,13 @@ impl Tree {
         self
     }
 
+    /// The tree as it would be with `text` at the end of one file (a new one, if need be).
+    #[must_use]
+    pub fn with(mut self, path: &str, text: &str) -> Self {
+        self.files.entry(path.to_owned()).or_default().push_str(text);
+        self
+    }
+
     /// What git would commit from `root`, or every file when git is not there (a source archive).
     pub fn read(root: &Path) -> io::Result<Self> {
         let names = match from_git(root) {
@@ -54,7 +61,10 @@ impl Tree {
 
     /// Every Rust file, scanned once.
     pub(crate) fn sources(&self) -> Vec<Source> {
-        self.iter().filter(|(path, _)| path.ends_with(".rs")).map(|(path, text)| Source::new(path, text)).collect()
+        let rust = self.iter().filter(|(path, _)| path.ends_with(".rs"));
+        let mut sources: Vec<Source> = rust.map(|(path, text)| Source::new(path, text)).collect();
+        Source::mark_test_modules(&mut sources);
+        sources
     }
 }
 

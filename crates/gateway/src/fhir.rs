@@ -1,11 +1,12 @@
 //! The FHIR road: REST requests of R4 in, one upstream FHIR server behind it.
 
+mod facts;
 mod relationship;
 mod road;
 mod statement;
 mod upstream;
 
-pub use road::{Reading, facts};
+pub use facts::{Reading, facts};
 pub use upstream::{Upstream, UpstreamError, UpstreamSettings};
 
 use ::fhir::{Base, Limits, Projected, Projections, capability::About};

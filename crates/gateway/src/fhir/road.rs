@@ -1,15 +1,14 @@
 //! The stations of a FHIR read.
 
-use super::{Clean, FHIR_JSON, Fhir, Filtrate};
+use super::{Clean, FHIR_JSON, Fhir, Filtrate, Reading, facts};
 use ::fhir::{
-    Base, Grant, Scanned, Scopes,
+    Grant, Scanned, Scopes,
     capability::smart_configuration,
-    compartment::{department_of, labels_of, patient_of},
     outcome::outcome,
     request::{Asked, Line, accept, parse, unanswered},
 };
 use bytes::Bytes;
-use lexicon::{Facts, Halt, Interaction, Kind, LocalId, Principal, Reason, Relationship, ResourceType, Verdict};
+use lexicon::{Halt, Interaction, Kind, LocalId, Principal, Reason, Relationship, ResourceType, Verdict};
 use passage::{Answer, Class, Moment, Notes, Refusal, Road, Sight, Told, Words};
 
 /// What an upstream, or the gateway itself, has to say to an ask.
@@ -150,29 +149,6 @@ impl Fhir {
             _ => accept(words.accept, asked.format()),
         }
     }
-}
-
-/// What the operator decided about reading facts off a resource.
-pub struct Reading<'a> {
-    /// Which references are local.
-    pub base: &'a Base,
-    /// The label that stands for "no label" (decision 14).
-    pub unlabelled: &'a str,
-}
-
-/// All the policy learns of one resource. The token's own claims are the principal's; here stand only teams that
-/// a lookup tied to this very patient.
-pub fn facts(resource: &Scanned, reading: &Reading<'_>, relationship: &Relationship) -> Facts {
-    let patient = patient_of(resource, reading.base);
-    let of_patient = |(_, of): &&(LocalId, LocalId)| Some(of) == patient.as_ref();
-    let care_teams =
-        relationship.care_teams.iter().filter(of_patient).map(|(team, _)| team.reveal().to_owned()).collect();
-    let mut labels = labels_of(resource);
-    if labels.is_empty() {
-        labels.push(reading.unlabelled.to_owned());
-    }
-    let department = department_of(resource, reading.base);
-    Facts { resource_type: resource.resource_type(), patient, department, care_teams, labels }
 }
 
 fn grants(principal: &Principal, interaction: Interaction, of: ResourceType) -> Result<Vec<Grant>, Reason> {

@@ -3,7 +3,7 @@
 use crate::entities::{Asked, Asker, Unfit};
 use crate::lexemes::Lexemes;
 use crate::load::{self, LoadError, Rulebook, Sources};
-use crate::partial::{self, Residue};
+use crate::partial::{Known, Residue};
 use crate::plan::{Parts, Plan, Way};
 use crate::predicate::Predicate;
 use crate::residual::Compiler;
@@ -85,8 +85,9 @@ impl Engine {
             return Ok(Err(Halt::new(Reason::PolicyRefused)));
         }
         let asker = Asker::new(&rules.book.names, &rules.book.vocabulary.schema, asked)?;
+        let known = Known::new(rules, &asker)?;
         let mut lexemes = Lexemes::default();
-        let read = match rules.outlook(&asker, action.code(), (resource_type, &mut lexemes))? {
+        let read = match rules.outlook(&known, action.code(), (resource_type, &mut lexemes))? {
             Outlook::Error(policies) => return Ok(Err(Halt::by(Reason::PolicyError, policies))),
             Outlook::Refused(policies, _) => return Ok(Err(Halt::by(Reason::PolicyRefused, policies))),
             Outlook::Open(way) => way,
@@ -97,7 +98,7 @@ impl Engine {
             if !rules.applies(asker.kind, &view) {
                 continue;
             }
-            match rules.outlook(&asker, &view, (resource_type, &mut lexemes))? {
+            match rules.outlook(&known, &view, (resource_type, &mut lexemes))? {
                 Outlook::Error(policies) => return Ok(Err(Halt::by(Reason::PolicyError, policies))),
                 // Kept only where Cedar may still meet an error, which refuses the whole resource.
                 Outlook::Refused(_, way) if !way.is_opaque() => {}
@@ -122,21 +123,14 @@ impl Rules {
         kinds.is_some_and(|mut kinds| kinds.any(|kind| kind == wanted))
     }
 
-    pub fn residues(&self, asker: &Asker, action: &str) -> Result<(EntityUid, Vec<(String, Residue)>), Unfit> {
-        let action = self.book.names.action(action);
-        let slice = self.slices.get(&action).ok_or(Unfit)?;
-        let known = (&self.book.names, &self.book.vocabulary.schema);
-        let residues = partial::evaluate(slice, asker, &action, known)?;
-        Ok((action, residues))
-    }
-
     pub fn outlook(
         &self,
-        asker: &Asker,
+        known: &Known<'_>,
         action: &str,
         (resource_type, lexemes): (&'static str, &mut Lexemes),
     ) -> Result<Outlook, Unfit> {
-        let (action, residues) = self.residues(asker, action)?;
+        let action = self.book.names.action(action);
+        let residues = known.evaluate(&action)?;
         let mut compiler = Compiler { lexemes, resource_type };
         let mut way = Way { action, permits: Vec::new(), forbids: Vec::new() };
         let mut errors = Vec::new();
@@ -157,9 +151,6 @@ impl Rules {
                 (Effect::Forbid, _) => way.forbids.push((id, predicate)),
             }
         }
-        way.permits.sort_by(|a, b| a.0.cmp(&b.0));
-        way.forbids.sort_by(|a, b| a.0.cmp(&b.0));
-        errors.sort();
         if !errors.is_empty() {
             return Ok(Outlook::Error(errors));
         }

@@ -3,7 +3,7 @@
 use crate::engine::{Engine, Rules};
 use crate::entities::{Asked, Asker, Unfit};
 use crate::lexemes::Lexemes;
-use crate::partial::Residue;
+use crate::partial::{Known, Residue};
 use crate::plan::Plan;
 use crate::predicate::Predicate;
 use crate::residual::Compiler;
@@ -148,8 +148,7 @@ fn considered(rules: &Rules, asked: &Asked<'_>, facts: Option<&Facts>) -> Result
         return Ok(Vec::new());
     }
     let asker = Asker::new(&rules.book.names, &rules.book.vocabulary.schema, asked)?;
-    let (_, mut residues) = rules.residues(&asker, action.code())?;
-    residues.sort_by(|a, b| a.0.cmp(&b.0));
+    let residues = Known::new(rules, &asker)?.evaluate(&rules.book.names.action(action.code()))?;
     let mut considered = Vec::new();
     for (id, residue) in residues {
         let rule = rules.book.rules.get(&id).ok_or(Unfit)?;

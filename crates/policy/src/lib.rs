@@ -14,6 +14,8 @@ mod engine;
 mod entities;
 mod explain;
 #[cfg(test)]
+mod explanations;
+#[cfg(test)]
 mod faults;
 mod lexemes;
 mod load;

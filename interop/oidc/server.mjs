@@ -23,13 +23,13 @@ const TOKEN_TTL_S = 900;
 
 // Who can sign in, by `login_hint`; the same people as the development issuer's. The subject is `<name>-1`.
 const people = {
-  nurse: { roles: ['nurse'], fhirUser: 'Practitioner/nurse-1', department: 'dept-cardiology' },
-  physician: { roles: ['physician'], fhirUser: 'Practitioner/physician-1', department: 'dept-cardiology' },
-  support: { roles: ['support'] },
-  billing: { roles: ['billing'] },
-  analyst: { roles: ['analyst'] },
-  admin: { roles: ['admin'] },
-  patient: { roles: ['patient'], fhirUser: 'Patient/p001', patient: 'p001' },
+  nurse: { groups: ['nurse'], fhirUser: 'Practitioner/nurse-1', department: 'dept-cardiology' },
+  physician: { groups: ['physician'], fhirUser: 'Practitioner/physician-1', department: 'dept-cardiology' },
+  support: { groups: ['support'] },
+  billing: { groups: ['billing'] },
+  analyst: { groups: ['analyst'] },
+  admin: { groups: ['admin'] },
+  patient: { groups: ['patient'], fhirUser: 'Patient/p001', patient: 'p001' },
 };
 const person = (subject) => people[subject.replace(/-1$/, '')];
 
@@ -48,13 +48,12 @@ const client = (id, more) => ({
   response_types: ['code'],
   grant_types: ['authorization_code'],
   token_endpoint_auth_method: 'none',
-  id_token_signed_response_alg: 'ES256',
   ...more,
 });
 
 const signingKey = () => {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return { ...privateKey.export({ format: 'jwk' }), kid: randomBytes(8).toString('hex'), use: 'sig', alg: 'ES256' };
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  return { ...privateKey.export({ format: 'jwk' }), kid: randomBytes(8).toString('hex'), use: 'sig', alg: 'RS256' };
 };
 
 const configuration = {
@@ -95,7 +94,7 @@ const configuration = {
           scope: scopes.join(' '),
           accessTokenTTL: TOKEN_TTL_S,
           accessTokenFormat: asking.clientId === 'lazaret-test-opaque' ? 'opaque' : 'jwt',
-          jwt: { sign: { alg: 'ES256' } },
+          jwt: { sign: { alg: 'RS256' } },
         };
       },
     },

@@ -89,7 +89,7 @@ async fn a_failed_sync_is_silence_until_the_disk_is_back() {
 async fn a_full_disk_still_closes_what_is_open() {
     let scene = Scene::new(quick());
     let (first, second) = (scene.arrive(1).await.expect("a seat"), scene.arrive(2).await.expect("a seat"));
-    scene.plate.disk().full = true;
+    scene.plate.disk().fill();
     let _receipt = first.close(Time::default(), [1; 32]).await.expect("the reserve has room");
     assert_eq!(scene.ledger.health(), Health::Red);
     assert_eq!(scene.plate.disk().reserve, 0);
@@ -97,7 +97,7 @@ async fn a_full_disk_still_closes_what_is_open() {
     assert_eq!(second.close(Time::default(), [2; 32]).await.map(|_| ()), Err(Outage), "and no second reserve");
     assert_eq!(scene.ledger.health(), Health::Red);
 
-    scene.plate.disk().full = false;
+    scene.plate.disk().room();
     scene.becomes(Health::Green).await;
     assert_eq!(scene.plate.disk().reserve, 4 << 20, "held again");
     let _receipt = scene.arrive(3).await.expect("a seat").close(Time::default(), [3; 32]).await.expect("durable");

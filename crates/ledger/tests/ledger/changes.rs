@@ -168,6 +168,8 @@ async fn a_torn_end_is_cut_off_and_said_so() {
         scribe.join();
         let opened = &house.book()[11];
         assert_eq!((opened.leaf, opened.bytes), (Leaf::Opened, Some(torn.len() as u64)));
+        // Nothing of it is left behind the new leaves.
+        assert_eq!(Forger::of(&house).frames.len(), 13);
         std::fs::write(house.path("checkpoint"), checkpoint).expect("write");
     }
 }

@@ -1,6 +1,7 @@
 //! The elements of every R4 type: names, cardinality and what they hold. Read from the table `tables/elements.txt`,
 //! which names its source and licence.
 
+use crate::by_name::ByName;
 use std::collections::HashMap;
 
 static TABLE: &str = include_str!("../tables/elements.txt");
@@ -35,15 +36,13 @@ pub(crate) struct Element {
 #[derive(Debug)]
 pub(crate) struct Type {
     pub(crate) name: &'static str,
-    /// Sorted by name.
-    pub(crate) elements: Vec<Element>,
+    /// By concrete JSON name.
+    pub(crate) elements: ByName<Element>,
 }
 
 impl Type {
-    /// By its concrete JSON name.
     pub(crate) fn element(&self, name: impl AsRef<[u8]>) -> Option<&Element> {
-        let at = self.elements.binary_search_by(|element| element.name.as_bytes().cmp(name.as_ref())).ok()?;
-        self.elements.get(at)
+        self.elements.get(name.as_ref())
     }
 }
 
@@ -77,7 +76,7 @@ impl Elements {
     }
 
     fn read(table: &'static str) -> Result<Self, TableError> {
-        let mut types = vec![Type { name: "Element", elements: Vec::new() }];
+        let mut types: Vec<(&'static str, Vec<(String, Element)>)> = vec![("Element", Vec::new())];
         let mut by_name = HashMap::from([("Element", TypeId(0))]);
         let mut rows = vec![
             Row { owner: 0, line: 0, name: "id", many: false, types: "string" },
@@ -98,7 +97,7 @@ impl Elements {
                         many,
                         types: held,
                     }));
-                    types.push(Type { name, elements: Vec::new() });
+                    types.push((name, Vec::new()));
                 }
                 (true, [name, card @ ("?" | "!" | "*" | "+"), held]) => {
                     rows.push(Row { owner, line, name, many: matches!(*card, "*" | "+"), types: held });
@@ -108,22 +107,17 @@ impl Elements {
         }
         for row in rows {
             let error = TableError { line: row.line };
-            let owner = types.get_mut(row.owner).ok_or(error)?;
+            let (owner, elements) = types.get_mut(row.owner).ok_or(error)?;
             for held in row.types.split('|') {
                 let Some(holds) = holds(held, &by_name) else { return Err(TableError { line: row.line }) };
-                owner.elements.push(Element {
-                    name: concrete(row.name, held),
-                    defined: row.name,
-                    many: row.many,
-                    holds,
-                    tacit: is_tacit(owner.name, row.name),
-                });
+                let name = concrete(row.name, held);
+                let tacit = is_tacit(owner, row.name);
+                let element = Element { name: name.clone(), defined: row.name, many: row.many, holds, tacit };
+                elements.push((name, element));
             }
         }
-        for of_type in &mut types {
-            of_type.elements.sort_by(|a, b| a.name.cmp(&b.name));
-        }
-        Ok(Self { types, by_name, nothing: Type { name: "", elements: Vec::new() } })
+        let finish = |(name, elements): (_, Vec<_>)| Type { name, elements: elements.into_iter().collect() };
+        Ok(Self { types: types.into_iter().map(finish).collect(), by_name, nothing: finish(("", Vec::new())) })
     }
 
     pub(crate) fn named(&self, name: &str) -> Option<TypeId> {

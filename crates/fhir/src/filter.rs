@@ -48,7 +48,9 @@ impl Limits {
     /// 1 MiB and 64 levels: one resource of a read.
     pub const READ: Self = Self { bytes: 1 << 20, depth: 64 };
     /// Positions are 32 bits wide; the last block may be padded.
-    const MOST: usize = i32::MAX as usize;
+    const MOST_BYTES: usize = i32::MAX as usize;
+    /// The walks over a document recurse.
+    const MOST_DEPTH: usize = 128;
 }
 
 /// Larger chunks are worked off in pieces of this size, so that positions never pile up.
@@ -75,11 +77,11 @@ impl fmt::Debug for Filter {
 impl Filter {
     pub fn new(limits: Limits) -> Self {
         Self {
-            most: limits.bytes.min(Limits::MOST),
+            most: limits.bytes.min(Limits::MOST_BYTES),
             bytes: Vec::new(),
             indexed: 0,
             indexer: Indexer::default(),
-            grammar: Grammar::new(limits.depth),
+            grammar: Grammar::new(limits.depth.min(Limits::MOST_DEPTH)),
             tokens: Vec::new(),
             refused: None,
         }
@@ -89,6 +91,7 @@ impl Filter {
         if let Some(reason) = self.refused {
             return Err(reason);
         }
+        self.bytes.reserve(chunk.len().min(self.most - self.bytes.len()));
         let pushed = chunk.chunks(PIECE).try_for_each(|piece| self.piece(piece));
         self.refused = pushed.err();
         pushed

@@ -6,6 +6,7 @@
 //! If it fails: a [`lexicon::Reason`]; never a partial document.
 //! Start reading at: [`request::parse`], then `filter.rs`.
 
+mod by_name;
 pub mod capability;
 pub mod compartment;
 mod elements;

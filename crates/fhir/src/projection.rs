@@ -6,15 +6,17 @@
 //! `Reference.identifier`, `Meta.source`, and of a resource `text`. `contained` cannot be named at all: the policy
 //! judged the resource around it, not the one inside.
 //!
-//! An element that R4 makes mandatory and that no group names is left out like any other, without a
-//! `data-absent-reason` in its place: the answer says that it is partial (`SUBSETTED`), and the R4 page on
-//! `_elements` allows a server nothing better for a mandatory code, since no code of its value set would be true.
+//! An element that R4 makes mandatory and that no group names is left out like any other, and nothing is put in its
+//! place: a `data-absent-reason` has no place in a complex element, and would tell which elements a hidden resource
+//! has. The answer says that it is partial (`SUBSETTED`). A projection for readers that insist on mandatory elements
+//! names them; the starter does.
 
 mod compile;
 mod load;
 
 pub use load::ProjectionError;
 
+use crate::by_name::ByName;
 use crate::elements::{Elements, Holds, TypeId};
 use lexicon::ResourceType;
 use std::collections::{BTreeMap, HashMap};
@@ -87,8 +89,7 @@ impl Projections {
 pub struct Projection {
     resource_type: ResourceType,
     elements: Arc<Elements>,
-    /// Each sorted by name.
-    parts: Vec<Vec<(String, Rule)>>,
+    parts: Vec<ByName<Rule>>,
     root: View,
 }
 
@@ -140,11 +141,7 @@ impl Projection {
     pub(crate) fn rule(&self, view: View, name: &[u8]) -> Option<Rule> {
         match view {
             View::Nothing => None,
-            View::Part(at) => {
-                let part = self.parts.get(at)?;
-                let found = part.binary_search_by(|(known, _)| known.as_bytes().cmp(name)).ok()?;
-                part.get(found).map(|(_, rule)| *rule)
-            }
+            View::Part(at) => self.parts.get(at)?.get(name).copied(),
             View::Whole(id) => {
                 let element = self.elements.of(id).element(name).filter(|element| !element.tacit)?;
                 let shows = match element.holds {

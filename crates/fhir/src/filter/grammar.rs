@@ -4,6 +4,7 @@
 //! escape (FHIR's names are plain ASCII), a cap on depth. It leaves a flat list of cells, one a value or name.
 
 use super::{Broken, lexical};
+use crate::by_name::key;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
@@ -218,12 +219,6 @@ impl Name {
     fn text<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
-}
-
-/// The first seven bytes and the length.
-fn key(name: &[u8]) -> u64 {
-    let seed = name.len() as u64 & 0xFF;
-    name.iter().take(7).fold(seed, |key, &byte| key << 8 | u64::from(byte))
 }
 
 /// Does a name appear twice? Pair by pair when there are few; sorted when there are many, so that a hostile object

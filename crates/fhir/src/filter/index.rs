@@ -36,7 +36,7 @@ impl Indexer {
         self.in_scalar = scalar >> 63;
 
         let mut found = (masks.operator & !in_string) | quote | starts | (escape & in_string);
-        tokens.reserve(found.count_ones() as usize);
+        tokens.reserve(BLOCK);
         while found != 0 {
             tokens.push(base + found.trailing_zeros());
             found &= found - 1;

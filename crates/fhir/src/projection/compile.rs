@@ -1,6 +1,7 @@
 //! From the paths of the chosen groups to the rules the filter walks by.
 
 use super::{Path, Projection, Rule, Shows, View};
+use crate::by_name::ByName;
 use crate::elements::{Elements, Holds, TypeId};
 use lexicon::ResourceType;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,7 +49,7 @@ impl<'a> Named<'a> {
 
 struct Compiler<'a> {
     elements: &'a Elements,
-    parts: Vec<Vec<(String, Rule)>>,
+    parts: Vec<ByName<Rule>>,
 }
 
 impl Compiler<'_> {
@@ -58,8 +59,7 @@ impl Compiler<'_> {
 
     fn part(&mut self, id: TypeId, named: &Named<'_>, whole: bool) -> View {
         let of_type = self.elements.of(id);
-        let all =
-            of_type.elements.iter().filter(|element| whole && !element.tacit).map(|element| element.name.as_str());
+        let all = of_type.elements.iter().filter(|(_, element)| whole && !element.tacit).map(|(name, _)| name);
         let names: BTreeSet<&str> = all.chain(named.inside.keys().copied()).collect();
         let unnamed = Named::default();
 
@@ -79,7 +79,7 @@ impl Compiler<'_> {
             };
             rules.push((name.to_owned(), Rule { many: element.many, shows, aside: has_aside && below.aside }));
         }
-        self.parts.push(rules);
+        self.parts.push(rules.into_iter().collect());
         View::Part(self.parts.len() - 1)
     }
 }

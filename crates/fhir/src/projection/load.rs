@@ -187,10 +187,11 @@ fn find<'a>(owner: &'a Type, name: &str) -> Result<Vec<&'a Element>, (Problem, S
     if name == "resourceType" {
         return Err((Problem::ResourceType, "leave it out".to_owned()));
     }
-    let found: Vec<&Element> =
-        owner.elements.iter().filter(|element| element.name == name || element.defined == name).collect();
+    let stands = |element: &&Element| element.name == name || element.defined == name;
+    let mut found: Vec<&Element> = owner.elements.iter().map(|(_, element)| element).filter(stands).collect();
+    found.sort_by_key(|element| &element.name);
     if found.is_empty() {
-        let hint = did_you_mean(name, owner.elements.iter().map(|element| element.defined))
+        let hint = did_you_mean(name, owner.elements.iter().map(|(_, element)| element.defined))
             .unwrap_or_else(|| format!("see http://hl7.org/fhir/R4/ for what `{}` has", owner.name));
         return Err((Problem::Unknown { owner: owner.name, name: name.to_owned() }, hint));
     }

@@ -261,6 +261,21 @@ fn every_leaf_of_an_answer_lies_under_a_named_path() {
     assert!(leaves > 3000, "only {leaves} leaves seen");
 }
 
+/// A reader that insists on R4's cardinalities can read what the starter shows to everyone.
+#[test]
+fn the_starter_shows_what_r4_makes_mandatory() {
+    let table = Table::r4();
+    let world = World::new(&table, STARTER);
+    let mut seen = 0;
+    for (of_type, groups) in &world.file {
+        for (_, element) in table.elements(of_type).into_iter().filter(|(_, element)| element.mandatory) {
+            assert!(groups["default"].contains(&element.defined), "[{of_type}] default lacks `{}`", element.defined);
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "only {seen} mandatory elements seen");
+}
+
 /// `value[x]` stands for `value` and a type.
 fn same(written: &str, name: &str) -> bool {
     written == name

@@ -7,6 +7,7 @@ pub struct Element {
     /// `value[x]` for `valueString`.
     pub defined: String,
     pub many: bool,
+    pub mandatory: bool,
     pub of: String,
 }
 
@@ -27,45 +28,50 @@ impl Table {
     pub fn r4() -> Self {
         let mut table = Self::default();
         let mut owner = "Element".to_owned();
-        table.add(&owner, "id", false, "string");
-        table.add(&owner, "extension", true, "Extension");
+        table.add(&owner, "id", "?", "string");
+        table.add(&owner, "extension", "*", "Extension");
         for line in include_str!("../../tables/elements.txt").lines().filter(|line| !line.starts_with('#')) {
             let words: Vec<&str> = line.split(' ').collect();
             if let ["", name, card, of] = words[..] {
                 for of in of.split('|') {
-                    table.add(&owner, name, card == "*" || card == "+", of);
+                    table.add(&owner, name, card, of);
                 }
                 continue;
             }
             owner = words[1].to_owned();
             let is_resource = words[0] == "domain" || words[0] == "resource";
-            table.add(&owner, "id", false, "string");
+            table.add(&owner, "id", "?", "string");
             if is_resource {
-                table.add(&owner, "meta", false, "Meta");
-                table.add(&owner, "implicitRules", false, "uri");
-                table.add(&owner, "language", false, "code");
+                table.add(&owner, "meta", "?", "Meta");
+                table.add(&owner, "implicitRules", "?", "uri");
+                table.add(&owner, "language", "?", "code");
             }
             if words[0] == "domain" {
-                table.add(&owner, "text", false, "Narrative");
-                table.add(&owner, "contained", true, "Resource");
+                table.add(&owner, "text", "?", "Narrative");
+                table.add(&owner, "contained", "*", "Resource");
             }
             if words[0] != "resource" {
-                table.add(&owner, "extension", true, "Extension");
+                table.add(&owner, "extension", "*", "Extension");
             }
             if words[0] == "domain" || words[0] == "backbone" {
-                table.add(&owner, "modifierExtension", true, "Extension");
+                table.add(&owner, "modifierExtension", "*", "Extension");
             }
         }
         table
     }
 
-    fn add(&mut self, owner: &str, defined: &str, many: bool, of: &str) {
+    fn add(&mut self, owner: &str, defined: &str, card: &str, of: &str) {
         let of = of.trim_start_matches('@');
         let concrete = match defined.strip_suffix("[x]") {
             Some(stem) => format!("{stem}{}{}", of[..1].to_uppercase(), &of[1..]),
             None => defined.to_owned(),
         };
-        let element = Element { defined: defined.to_owned(), many, of: of.to_owned() };
+        let element = Element {
+            defined: defined.to_owned(),
+            many: card == "*" || card == "+",
+            mandatory: card == "!" || card == "+",
+            of: of.to_owned(),
+        };
         self.types.entry(owner.to_owned()).or_default().insert(concrete, element);
     }
 

@@ -45,7 +45,8 @@ pub enum KeySource {
 pub struct KeyPolicy {
     /// At most one fetch in this time, however many unknown key ids arrive.
     pub refetch_interval_s: u64,
-    /// Keys older than this are fetched again while they go on counting.
+    /// Keys older than this are fetched again by [`crate::Verifier::refresh`] while they go on counting; without a
+    /// timer that calls it, a request does so at twice this age.
     pub refresh_s: u64,
     /// Keys older than this no longer count (the issuer could not be reached for that long).
     pub max_age_s: u64,
@@ -104,7 +105,8 @@ impl KeyRing {
             match held.keys.find(kid, algorithm) {
                 Lookup::Unknown if held.fetched.is_some() => {}
                 lookup => {
-                    self.refresh(now).await;
+                    // Wiring's timer keeps them fresh; without one, every now and then a request pays for it.
+                    self.refresh_at(self.policy.refresh_s.saturating_mul(2), now).await;
                     return lookup.or_unknown();
                 }
             }
@@ -120,7 +122,11 @@ impl KeyRing {
 
     /// Fetches if a refresh is due and nobody is fetching. Failure changes nothing until keys are too old.
     pub async fn refresh(&self, now: Time) {
-        let due = |held: &Held| held.fetched.is_some_and(|at| now.seconds_since(at) >= self.policy.refresh_s);
+        self.refresh_at(self.policy.refresh_s, now).await;
+    }
+
+    async fn refresh_at(&self, age_s: u64, now: Time) {
+        let due = |held: &Held| held.fetched.is_some_and(|at| now.seconds_since(at) >= age_s);
         if self.held().as_ref().is_some_and(due)
             && let Ok(mut turn) = self.turn.try_lock()
         {

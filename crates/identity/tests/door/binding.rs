@@ -1,6 +1,6 @@
 //! RFC 8705: a token bound to a certificate counts on connections with that certificate, remembered or not.
 
-use crate::handshakes::{House, connect, localhost};
+use crate::house::{House, connect, localhost};
 use crate::stage::{NOW, Signer, bearer, claims, forge, header, pinned, run, with};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -44,6 +44,11 @@ fn the_certificate_on_the_connection_decides() {
                 assert_eq!(kind(verifier.verify(&person, peer, NOW).await), expect);
             }
         }
+        // The right certificate, and a second binding that nobody here understands.
+        let mut two_bindings = bound(&one);
+        two_bindings["kid"] = json!("x");
+        let both = token(json!({ "cnf": two_bindings }));
+        assert_eq!(kind(verifier.verify(&both, &at_one, NOW).await), Err(Reason::CredentialBinding));
         // First seen on the wrong connection.
         let verifier = pinned(&key);
         assert_eq!(kind(verifier.verify(&person, &at_two, NOW).await), Err(Reason::CredentialBinding));

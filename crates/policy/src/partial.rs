@@ -4,8 +4,8 @@
 use crate::engine::Rules;
 use crate::entities::{Asker, Unfit};
 use cedar_policy::{
-    ActionConstraint, EntityUid, PartialEntities, PartialEntityUid, PartialRequest, Policy, PolicyId,
-    PrincipalConstraint, ResourceConstraint, TpeResponse, pst,
+    ActionConstraint, EntityTypeName, EntityUid, PartialEntities, PartialEntityUid, PartialRequest, Policy, PolicyId,
+    PolicySet, PrincipalConstraint, ResourceConstraint, TpeResponse, pst,
 };
 use std::sync::Arc;
 
@@ -34,6 +34,7 @@ impl<'a> Known<'a> {
     }
 
     /// Evaluates the policies of an action as far as possible. One entry for each policy, by id, sorted.
+    /// Most policies are about roles that the caller does not have; those are not worth an evaluation.
     pub fn evaluate(&self, action: &EntityUid) -> Result<Vec<(String, Residue)>, Unfit> {
         let (names, schema) = (&self.rules.book.names, &self.rules.book.vocabulary.schema);
         let slice = self.rules.slices.get(action).ok_or(Unfit)?;
@@ -41,11 +42,35 @@ impl<'a> Known<'a> {
         let resource = PartialEntityUid::new(names.record.clone(), None);
         let context = Some(self.asker.context.clone());
         let request = PartialRequest::new(principal, action.clone(), resource, context, schema).map_err(|_| Unfit)?;
-        let response = slice.tpe(&request, &self.entities, schema).map_err(|_| Unfit)?;
-        let residue = |policy: &Policy| Ok((policy.id().to_string(), residue(&response, policy.id())?));
+        let about_caller = slice.policies().filter(|policy| self.is_about_caller(policy)).cloned();
+        let about_caller = PolicySet::from_policies(about_caller).map_err(|_| Unfit)?;
+        let response = about_caller.tpe(&request, &self.entities, schema).map_err(|_| Unfit)?;
+        let residue = |policy: &Policy| {
+            let left = match about_caller.policy(policy.id()) {
+                Some(_) => residue(&response, policy.id())?,
+                None => Residue::Fails,
+            };
+            Ok((policy.id().to_string(), left))
+        };
         let mut residues: Vec<_> = slice.policies().map(residue).collect::<Result<_, _>>()?;
         residues.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(residues)
+    }
+}
+
+impl Known<'_> {
+    /// Is the head of the policy true of this caller? A head cannot err.
+    fn is_about_caller(&self, policy: &Policy) -> bool {
+        let caller = &self.asker.principal;
+        let is = |kind: &EntityTypeName| kind == caller.type_name();
+        let within = |group: &EntityUid| group == caller || self.asker.entities.is_ancestor_of(group, caller);
+        match policy.principal_constraint() {
+            PrincipalConstraint::Any => true,
+            PrincipalConstraint::Eq(only) => only == *caller,
+            PrincipalConstraint::Is(kind) => is(&kind),
+            PrincipalConstraint::In(group) => within(&group),
+            PrincipalConstraint::IsIn(kind, group) => is(&kind) && within(&group),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The filter against an oracle: the same documents, the same projections, code that shares nothing with it.
 //!
-//! `LAZARET_DOCUMENTS` says how many documents (a soak takes a million), `LAZARET_SEED` which ones.
+//! `LAZARET_DOCUMENTS` says how many documents (a soak takes a million), `LAZARET_SEED` which ones; `LAZARET_SYNTHEA`
+//! names a folder of unpacked Synthea bundles to take in as well.
 
 #![expect(
     clippy::expect_used,
@@ -29,10 +30,13 @@ const STARTER: &str = include_str!("../../../../policies/projections.toml");
 /// What CI checks.
 const DOCUMENTS: u64 = 20_000;
 
+#[expect(clippy::disallowed_methods, reason = "a test's size, seed and data are set from outside")]
+fn outside(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 fn setting(name: &str, otherwise: u64) -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "a test's size and seed are set from outside")]
-    let text = std::env::var(name);
-    text.map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name}: `{text}` is not a number")))
+    outside(name).map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name}: `{text}` is not a number")))
 }
 
 /// Type -> group -> paths.
@@ -259,6 +263,38 @@ fn every_leaf_of_an_answer_lies_under_a_named_path() {
         leaves += found.len();
     }
     assert!(leaves > 3000, "only {leaves} leaves seen");
+}
+
+/// Resources that another program made, from a folder if one is named.
+#[test]
+fn agrees_with_the_oracle_on_synthea() {
+    let Some(folder) = outside("LAZARET_SYNTHEA") else {
+        #[expect(clippy::print_stderr, reason = "a test that skips says so")]
+        {
+            eprintln!("skipped: LAZARET_SYNTHEA names no folder of Synthea bundles");
+        }
+        return;
+    };
+    let table = Table::r4();
+    let mut dice = Dice::of(3, 0);
+    let worlds = [STARTER.to_owned(), random_file(&table, &mut dice)].map(|text| World::new(&table, &text));
+    let mut tally = Tally::default();
+    for entry in std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder}: {error}")) {
+        let path = entry.expect("readable").path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("readable");
+        let bundle: serde_json::Value = serde_json::from_str(&text).expect("a bundle");
+        for entry in bundle.get("entry").and_then(serde_json::Value::as_array).into_iter().flatten() {
+            let document = entry.get("resource").map(serde_json::Value::to_string).unwrap_or_default();
+            for world in &worlds {
+                check(world, document.as_bytes(), &mut dice, &mut tally)
+                    .unwrap_or_else(|why| panic!("{}: {why}\n{document}", path.display()));
+            }
+        }
+    }
+    assert!(tally.accepted > 0 && tally.refused == 0, "{} accepted, {} refused", tally.accepted, tally.refused);
 }
 
 /// A reader that insists on R4's cardinalities can read what the starter shows to everyone.

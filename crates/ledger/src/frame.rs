@@ -210,3 +210,111 @@ fn parse(head: &[u8]) -> Option<(Place, usize)> {
     let place = Place { index: number(*index), epoch: number(*epoch), durable: number(*durable) };
     (*magic == MAGIC && length <= LEAF_BYTES).then_some((place, length))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ID: [u8; 16] = [7; 16];
+
+    fn header() -> Header {
+        Header { origin: "lazaret.localhost/dev/book".into(), id: ID, key: "k+1+2".into() }
+    }
+
+    fn place(index: u64) -> Place {
+        Place { index, epoch: 3, durable: index / 2 }
+    }
+
+    fn book(leaves: &[Vec<u8>]) -> Vec<u8> {
+        let mut book = header().encode();
+        for (index, leaf) in (0..).zip(leaves) {
+            encode(&ID, place(index), leaf, &mut book);
+        }
+        book
+    }
+
+    fn opened<R: Read>(from: R) -> Frames<R> {
+        Frames::open(from).expect("memory").expect("a header")
+    }
+
+    /// Gives few bytes at a time, as a file may.
+    struct Drops<'a>(&'a [u8]);
+
+    impl Read for Drops<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let few = into.len().min(7);
+            self.0.read(into.get_mut(..few).unwrap_or_default())
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(leaves in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..20)) {
+            let book = book(&leaves);
+            let mut frames = opened(Drops(&book));
+            prop_assert_eq!(frames.header(), &header());
+            for (index, leaf) in (0..).zip(leaves) {
+                let Found::Frame(frame) = frames.next().expect("memory") else { panic!("a frame") };
+                prop_assert_eq!((frame.place, &frame.leaf), (place(index), &leaf));
+                prop_assert_eq!(frame.end(), frames.offset());
+            }
+            prop_assert!(matches!(frames.next(), Ok(Found::End)));
+        }
+
+        #[test]
+        fn a_search_finds_the_next_whole_frame(torn in prop::collection::vec(any::<u8>(), 1..2000), leaf in prop::collection::vec(any::<u8>(), 0..300)) {
+            let mut book = [book(&[]), torn].concat();
+            let offset = book.len() as u64;
+            encode(&ID, place(9), &leaf, &mut book);
+            let mut frames = opened(book.as_slice());
+            prop_assert!(matches!(frames.next(), Ok(Found::Broken)));
+            prop_assert_eq!(frames.search().expect("memory"), Some(Frame { offset, place: place(9), leaf }));
+            prop_assert_eq!(frames.search().expect("memory"), None);
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), headed in any::<bool>()) {
+            let bytes = if headed { [header().encode(), bytes].concat() } else { bytes };
+            if let Some(mut frames) = Frames::open(bytes.as_slice()).expect("memory") {
+                while let Ok(Found::Frame(_)) = frames.next() {}
+                while let Ok(Some(_)) = frames.search() {}
+            }
+        }
+    }
+
+    #[test]
+    fn a_frame_of_another_book_is_none_of_ours() {
+        let mut other = header();
+        other.id = [8; 16];
+        let mut book = other.encode();
+        encode(&ID, place(0), b"leaf", &mut book);
+        assert!(matches!(opened(book.as_slice()).next(), Ok(Found::Broken)));
+    }
+
+    /// `docs/evidence-format.md`, section 6, which another implementation computed.
+    #[test]
+    fn frames_are_those_of_the_document() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/evidence-format.md");
+        let text = std::fs::read_to_string(path).expect("the document");
+        let block = |name: &str| {
+            let (_, rest) = text.split_once(&format!("```{name}\n")).expect("the block");
+            rest.split_once("```").expect("its end").0.to_owned()
+        };
+        let bytes = |name: &str| {
+            let digits: Vec<_> = block(name).chars().filter_map(|c| c.to_digit(16)).collect();
+            digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect::<Vec<_>>()
+        };
+        let book = [block("header").into_bytes(), bytes("frame0"), bytes("frame1")].concat();
+        let mut frames = opened(book.as_slice());
+        assert_eq!(frames.header().encode(), block("header").into_bytes());
+        let mut made = frames.header().encode();
+        let id = frames.header().id;
+        for (index, leaf) in [(0, bytes("leaf0")), (1, bytes("leaf1"))] {
+            let Ok(Found::Frame(frame)) = frames.next() else { panic!("leaf {index}") };
+            assert_eq!((frame.place, &frame.leaf), (Place { index, epoch: index, durable: index }, &leaf));
+            encode(&id, frame.place, &leaf, &mut made);
+        }
+        assert_eq!(made, book);
+    }
+}

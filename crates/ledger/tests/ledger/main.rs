@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod changes;
 #[cfg(test)]
+mod document;
+#[cfg(test)]
 mod forger;
 #[cfg(test)]
 mod house;

@@ -12,15 +12,15 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// The public key of RFC 7515, appendix A.3.
-const KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"a","use":"sig","alg":"ES256",
+/// The public key of RFC 7515, appendix A.3, under the key id, issuer and audience of `crates/identity/corpus/token`.
+const KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"k1","use":"sig","alg":"ES256",
 "x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
 
 fn verifier() -> &'static Verifier {
     static MADE: OnceLock<Verifier> = OnceLock::new();
     MADE.get_or_init(|| {
         let names =
-            IssuerNames { name: "dev", url: "https://dev.lazaret.invalid", audience: "https://localhost:8443/fhir" };
+            IssuerNames { name: "corpus", url: "https://issuer.example", audience: "https://localhost:8443/fhir" };
         let keys = KeySource::Pinned(KEYS.to_owned());
         let profile = Profile::from_name("development").expect("a profile");
         let settings = Settings::new(vec![IssuerSettings::new(names, profile, keys)], Vec::new());
@@ -35,7 +35,7 @@ fuzz_target!(|input: &[u8]| {
         header = format!("Bearer {}", parts.join(".")).into_bytes();
     }
     let Ok(bearer) = Bearer::from_header(&header) else { return };
-    let (peer, now) = (Peer::default(), Time::from_seconds(1_795_000_000));
+    let (peer, now) = (Peer::default(), Time::from_seconds(1_795_257_100));
     let verified = pin!(verifier().verify(&bearer, &peer, now)).poll(&mut Context::from_waker(Waker::noop()));
     match verified {
         // Keys are pinned, so there is nothing to wait for.

@@ -19,7 +19,7 @@ const TARGETS: [(&str, &str); 5] = [
     ("scopes", "crates/fhir/corpus/scope"),
     ("filter", "crates/fhir/corpus/filter"),
     ("token", "crates/identity/corpus/token"),
-    ("record", "crates/evidence/corpus/record"),
+    ("record", "fuzz/seeds/record"),
 ];
 
 struct Plan {

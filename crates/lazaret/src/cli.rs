@@ -31,10 +31,19 @@ pub enum Command {
     },
     /// Say why a persona's request would be permitted or refused, without making it.
     Explain(Explain),
-    /// Print the JSON Schema of lazaret.toml.
-    Schema,
+    /// Print the JSON Schema of lazaret.toml, or the reference page made from it.
+    Schema {
+        #[arg(long, value_enum, default_value_t = SchemaShape::Json)]
+        format: SchemaShape,
+    },
     /// Print a completion script for a shell.
     Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub enum SchemaShape {
+    Json,
+    Markdown,
 }
 
 /// Patients of a new clinic, unless said otherwise.

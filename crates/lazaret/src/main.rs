@@ -15,6 +15,7 @@ mod manifest;
 mod output;
 mod personas;
 mod process;
+mod schema_command;
 mod starter;
 mod token_command;
 mod up;
@@ -48,11 +49,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Token(args) => token_command::token(&args),
         Command::Evidence { command } => evidence_command::evidence(&command),
         Command::Explain(args) => explain_command::explain(&args),
-        Command::Schema => {
-            let schema = schemars::schema_for!(manifest::Manifest);
-            output::say(&serde_json::to_string_pretty(&schema)?);
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Schema { format } => schema_command::schema(format),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "lazaret", &mut script);

@@ -65,7 +65,7 @@ async fn a_full_disk_is_silence_and_red_until_space_returns() {
     }
     assert!(silent, "the book could not grow, so there is no answer");
     let word = health.get("/readyz", None).await;
-    assert_eq!((word.status, &word.body[..]), (503, &b"red"[..]));
+    assert_eq!((word.status, &word.body[..]), (503, &b"red\n"[..]));
 
     disk.empty();
     let mut recovered = None;

@@ -12,10 +12,8 @@ pub struct House {
     child: Child,
     folder: Option<TempDir>,
     pub data: PathBuf,
-    pub base: String,
     pub port: u16,
     pub admin_port: u16,
-    pub clinic_port: u16,
 }
 
 impl House {
@@ -54,15 +52,7 @@ impl House {
             panic!("not ready: {}", std::fs::read_to_string(data.with_extension("stderr")).unwrap_or_default())
         });
         let port = |name: &str| ready[name].as_u64().and_then(|port| u16::try_from(port).ok()).expect("a port");
-        Self {
-            child,
-            folder: None,
-            data: data.to_owned(),
-            base: ready["base"].as_str().expect("a base").to_owned(),
-            port: port("port"),
-            admin_port: port("admin_port"),
-            clinic_port: port("clinic_port"),
-        }
+        Self { child, folder: None, data: data.to_owned(), port: port("port"), admin_port: port("admin_port") }
     }
 
     pub fn pid(&self) -> u32 {

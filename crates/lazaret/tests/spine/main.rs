@@ -11,4 +11,5 @@ mod kills;
 mod newcomer;
 mod production;
 mod refusals;
+mod reload;
 mod tampering;

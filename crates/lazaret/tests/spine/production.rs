@@ -78,12 +78,16 @@ fn check_names_the_line_of_a_fault() {
 }
 
 #[test]
-fn the_schema_in_the_docs_is_the_one_the_binary_prints() {
-    let out = lazaret(&["schema"], None);
-    assert!(out.status.success());
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let committed = std::fs::read_to_string(root.join("docs/reference/lazaret.schema.json")).expect("a schema");
-    assert_eq!(String::from_utf8_lossy(&out.stdout).trim(), committed.trim(), "run `cargo xtask schema`");
+fn the_reference_in_the_docs_is_what_the_binary_prints() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference");
+    for (words, page) in
+        [(&["schema"][..], "lazaret.schema.json"), (&["schema", "--format", "markdown"], "settings.md")]
+    {
+        let out = lazaret(words, None);
+        assert!(out.status.success());
+        let committed = std::fs::read_to_string(root.join(page)).unwrap_or_default();
+        assert_eq!(String::from_utf8_lossy(&out.stdout).trim(), committed.trim(), "{page}: run `cargo xtask schema`");
+    }
 }
 
 #[test]

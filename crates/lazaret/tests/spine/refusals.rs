@@ -169,7 +169,7 @@ async fn health_is_two_words_and_metrics_need_a_certificate() {
     let stranger = Caller::to(&ca, house.admin_port, None);
     for path in ["/healthz", "/readyz"] {
         let answer = stranger.get(path, None).await;
-        assert_eq!((answer.status, &answer.body[..]), (200, &b"green"[..]), "{path}");
+        assert_eq!((answer.status, &answer.body[..]), (200, &b"green\n"[..]), "{path}");
     }
     let refused = stranger.try_get("/metrics", None).await;
     assert!(refused.is_none_or(|answer| answer.status == 403 || answer.status == 401), "metrics need a certificate");

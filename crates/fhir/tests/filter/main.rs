@@ -1,6 +1,6 @@
 //! The filter against an oracle: the same documents, the same projections, code that shares nothing with it.
 //!
-//! `LAZARET_DOCUMENTS` says how many documents (a soak takes a million), `LAZARET_SEED` which ones; `LAZARET_SYNTHEA`
+//! `LAZARET_DOCUMENTS` says how many documents (a soak takes a million), `LAZARET_SEED` which ones; `LAZARET_BUNDLES`
 //! names a folder of unpacked Synthea bundles to take in as well.
 
 #![expect(
@@ -265,9 +265,9 @@ fn every_leaf_of_an_answer_lies_under_a_named_path() {
     assert!(leaves > 3000, "only {leaves} leaves seen");
 }
 
-/// The resources of every bundle in the folder that `LAZARET_SYNTHEA` names; none if it is not set.
-fn synthea() -> Vec<Vec<u8>> {
-    let Some(folder) = outside("LAZARET_SYNTHEA") else { return Vec::new() };
+/// The resources of every bundle in the folder that `LAZARET_BUNDLES` names; none if it is not set.
+fn bundles() -> Vec<Vec<u8>> {
+    let Some(folder) = outside("LAZARET_BUNDLES") else { return Vec::new() };
     let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder}: {error}"));
     let paths = entries.map(|entry| entry.expect("readable").path());
     let bundles = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json")).map(|path| {
@@ -299,7 +299,7 @@ fn agrees_with_the_oracle_on_sound_documents() {
         maker.write(&tree)
     });
     let mut tally = Tally::default();
-    for document in generated.chain(synthea()) {
+    for document in generated.chain(bundles()) {
         for world in &worlds {
             check(world, &document, &mut dice, &mut tally)
                 .unwrap_or_else(|why| panic!("{why}\n{}", String::from_utf8_lossy(&document)));

@@ -2,7 +2,7 @@
 //! trace, record or file.
 
 use crate::caller::Caller;
-use crate::house::{House, bytes_under};
+use crate::house::{House, bytes_under, skip};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::Read;
 use std::sync::Arc;
@@ -79,7 +79,7 @@ async fn names_of_canaries_are_nowhere_in_clear() {
                 assert!(!contains(&wire, secret), "a canary is on the wire");
             }
         }
-        None => eprintln!("skipped: capture of the loopback (needs root)"),
+        None => skip("capture of the loopback: needs root"),
     }
     secrets.push("p001".to_owned());
     for (name, bytes) in

@@ -1,7 +1,7 @@
 //! A full disk: silence, red health, and recovery when space returns.
 
 use crate::caller::Caller;
-use crate::house::House;
+use crate::house::{House, skip};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ impl Drop for SmallDisk {
 async fn a_full_disk_is_silence_and_red_until_space_returns() {
     let folder = tempfile::tempdir().expect("a folder");
     let Some(disk) = SmallDisk::mount(&folder.path().join("disk")) else {
-        eprintln!("skipped: a full disk (needs root to mount a small file system)");
+        skip("a full disk: needs root to mount a small file system");
         return;
     };
     let data = disk.0.join("data");

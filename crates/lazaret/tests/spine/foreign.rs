@@ -5,28 +5,15 @@ mod parts;
 mod perimeter;
 
 use crate::caller::{Answer, Caller};
+use crate::house::{environment, skip};
 use clinic::{CANARY, Key, World};
 use parts::{FhirServer, OpenIdProvider, SignIn, folder};
 use perimeter::{Gateway, Perimeter};
 use serde_json::Value;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const TWO_FACTORS: &str = "urn:lazaret:acr:mfa";
-
-#[expect(clippy::disallowed_methods, reason = "what the test run says of itself stands in the environment")]
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
-}
-
-/// Says that something was left out, where the summary of the test run finds it.
-fn skip(what: &str) {
-    if let Some(path) = environment("LAZARET_SKIPPED") {
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
-        file.and_then(|mut file| writeln!(file, "{what}")).expect("a list of what was skipped");
-    }
-}
 
 /// Are Node and the packages there? A run that installed them must not skip.
 fn ready() -> bool {

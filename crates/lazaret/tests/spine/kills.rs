@@ -1,7 +1,7 @@
 //! `kill -9` under load: whatever was answered is in the book, and the book opens again by itself.
 
 use crate::caller::Caller;
-use crate::house::{House, records};
+use crate::house::{House, environment, records};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ const CALLERS: usize = 4;
 
 /// 50 in CI; `cargo xtask soak` sets more.
 fn kills() -> usize {
-    std::env::var_os("LAZARET_KILLS").and_then(|n| n.to_str()?.parse().ok()).unwrap_or(50)
+    environment("LAZARET_KILLS").and_then(|n| n.parse().ok()).unwrap_or(50)
 }
 
 #[tokio::test(flavor = "multi_thread")]

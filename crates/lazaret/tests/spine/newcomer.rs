@@ -1,6 +1,6 @@
 //! The guide that `up` prints: every line is pasted into a shell as it stands.
 
-use crate::house::{BINARY, House};
+use crate::house::{BINARY, House, skip};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
@@ -18,7 +18,7 @@ const EXPECTED: &[(&str, &str)] = &[
 #[test]
 fn every_line_of_the_guide_works_when_pasted() {
     if Command::new("curl").arg("--version").output().is_err() {
-        eprintln!("skipped: the guide pasted into a shell (needs curl)");
+        skip("the guide pasted into a shell: needs curl");
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,7 +1,9 @@
-//! One record licenses one answer.
-fn copy(receipt: &ledger::Receipt) -> ledger::Receipt {
-    receipt.clone()
-}
+//! One record licenses one answer; one decision, one passage. What proves something has no copy.
+fn copy<T: Clone>() {}
 fn main() {
-    let _ = copy;
+    copy::<ledger::Receipt>();
+    copy::<ledger::Docket>();
+    copy::<policy::Plan>();
+    copy::<passage::Recorded>();
+    copy::<passage::Declared<gateway::fhir::Fhir>>();
 }

@@ -43,7 +43,7 @@ impl fmt::Debug for Keys {
 pub enum OpenError {
     #[error("no book in `{}`; is the path right? a new one is only made by `init`, never by opening", .directory.display())]
     Missing { directory: PathBuf },
-    #[error("`{}` holds a book already; it is never overwritten: choose another folder", .directory.display())]
+    #[error("`{}` holds a book already, or the checkpoint of one; neither is ever overwritten: choose another folder", .directory.display())]
     Exists { directory: PathBuf },
     #[error("the book in `{}` is open in another process; a book has one writer: stop the other first", .directory.display())]
     Locked { directory: PathBuf },

@@ -82,6 +82,10 @@ struct Waiting {
 /// Most messages of one batch.
 const BATCH: usize = 1024;
 
+/// All answers wait for this thread, so it goes before others where the system allows it (decision 9).
+#[cfg(target_os = "linux")]
+const NICE: i32 = -10;
+
 /// Joins the scribe thread. Dropped last: the thread ends when the ledger and every docket are gone.
 pub struct Scribe(JoinHandle<()>);
 
@@ -148,6 +152,9 @@ impl<V: Volume> Quill<V> {
     }
 
     fn run(&mut self, messages: &Receiver<Message>) {
+        // On Linux this is the calling thread's alone. Where it is not allowed, the scribe waits its turn.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::process::setpriority_process(None, NICE);
         let mut batch = Vec::new();
         loop {
             match self.next(messages) {

@@ -120,3 +120,68 @@ fn tally(key: &Key, count: &Count, now: Time, window_s: u64) -> Record {
     record.exact = Some(false);
     record
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUOTA: Quota = Quota { window_s: 60, full: 2, full_in_all: 5, licensed: 3, sources: 2 };
+
+    fn refusal(prefix: &str, reason: Reason) -> Record {
+        let mut record = Record::new(Leaf::Closed, Time::default());
+        record.peer_prefix = Some(prefix.into());
+        record.reason = Some(reason);
+        record
+    }
+
+    /// What becomes of one refusal after the other: `F`ull, `O`pen, `L`icensed, `B`eyond.
+    fn fates(tallies: &mut Tallies, refusals: &[&Record]) -> String {
+        let fate = |(next, refusal): (u64, &&Record)| match tallies.admit(refusal, next) {
+            Admission::Full => 'F',
+            Admission::Open(_) => 'O',
+            Admission::Licensed(_) => 'L',
+            Admission::Beyond => 'B',
+        };
+        (0..).zip(refusals).map(fate).collect()
+    }
+
+    fn told(records: &[Record]) -> Vec<(Option<&str>, Option<u64>, Option<bool>)> {
+        records.iter().map(|record| (record.peer_prefix.as_deref(), record.count, record.exact)).collect()
+    }
+
+    #[test]
+    fn each_source_and_reason_has_its_own_quota() {
+        let mut tallies = Tallies::new(QUOTA);
+        let (a, b) = (refusal("a", Reason::CredentialInvalid), refusal("a", Reason::CredentialExpired));
+        assert_eq!(fates(&mut tallies, &[&a, &a, &a, &b, &a, &a, &a, &b, &b]), "FFOFLLBFO");
+        let records = tallies.end(Time::default());
+        assert_eq!(told(&records), [(Some("a"), Some(1), Some(true)), (Some("a"), Some(4), Some(true))]);
+    }
+
+    #[test]
+    fn all_sources_together_have_one_too() {
+        let mut tallies = Tallies::new(QUOTA);
+        let refusals = ["a", "b", "c", "d", "e"].map(|prefix| refusal(prefix, Reason::CredentialInvalid));
+        // Two sources are told apart; the others share a tally, and a quota.
+        let [a, b, c, d, e] = refusals.each_ref();
+        assert_eq!(fates(&mut tallies, &[a, b, c, d, e, a, b, e]), "FFFFOFOL");
+        assert_eq!(
+            told(&tallies.end(Time::default())),
+            [(None, Some(2), Some(true)), (Some("b"), Some(1), Some(true))]
+        );
+    }
+
+    #[test]
+    fn a_window_ends_and_the_next_begins_anew() {
+        let mut tallies = Tallies::new(QUOTA);
+        let a = refusal("a", Reason::CredentialInvalid);
+        assert!(tallies.is_empty());
+        assert_eq!(fates(&mut tallies, &[&a]), "F");
+        assert!(!tallies.is_empty());
+        assert_eq!(tallies.end(Time::default()), [], "what was written in full needs no tally");
+        assert!(tallies.is_empty());
+        assert_eq!(fates(&mut tallies, &[&a, &a, &a]), "FFO");
+        tallies.forget();
+        assert_eq!(fates(&mut tallies, &[&a]), "F", "a licence that may not be on disk licenses nothing");
+    }
+}

@@ -62,7 +62,8 @@ impl Folder {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
         let folder = File::open(path)?;
         judge(&folder)?;
-        if path.join(BOOK).exists() {
+        // A checkpoint alone is what is left of a book: it must not be lost as well.
+        if path.join(BOOK).exists() || path.join(CHECKPOINT).exists() {
             return Err(FolderError::Exists);
         }
         replace(path, CHECKPOINT, checkpoint.as_bytes())?;
@@ -129,11 +130,19 @@ pub(crate) fn checkpoint(folder: &Path) -> io::Result<Option<String>> {
     }
 }
 
-/// Refuses file systems whose locks and syncs are another machine's promise. FUSE and 9P may be local, but nothing
-/// here can tell.
+/// Refuses file systems whose locks and syncs are another machine's promise.
 #[cfg(target_os = "linux")]
 fn judge(file: &File) -> Result<(), FolderError> {
-    // `f_type` of statfs(2), from linux/magic.h and the file systems' own sources.
+    let kind = rustix::fs::fstatfs(file).map_err(io::Error::from)?.f_type;
+    #[expect(clippy::useless_conversion, reason = "the width of `f_type` differs between targets")]
+    let kind = i64::from(kind);
+    if is_remote(kind) { Err(FolderError::Network) } else { Ok(()) }
+}
+
+/// By `f_type` of statfs(2). FUSE and 9P may be local, but nothing here can tell.
+#[cfg(target_os = "linux")]
+fn is_remote(kind: i64) -> bool {
+    // linux/magic.h, and the file systems' own sources.
     const REMOTE: [i64; 13] = [
         0x6969,      // NFS
         0x517b,      // SMB
@@ -149,10 +158,8 @@ fn judge(file: &File) -> Result<(), FolderError> {
         0x0102_1997, // 9P
         0x6573_5546, // FUSE
     ];
-    let kind = rustix::fs::fstatfs(file).map_err(io::Error::from)?.f_type;
-    #[expect(clippy::useless_conversion, reason = "the width of `f_type` differs between targets")]
-    let kind = i64::from(kind) & 0xffff_ffff;
-    if REMOTE.contains(&kind) { Err(FolderError::Network) } else { Ok(()) }
+    // Where the field has 32 bits, the large ones are negative.
+    REMOTE.contains(&(kind & 0xffff_ffff))
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -233,4 +240,21 @@ fn allocate(file: &File, bytes: u64) -> io::Result<()> {
 #[cfg(not(target_os = "linux"))]
 fn allocate(mut file: &File, bytes: u64) -> io::Result<()> {
     io::copy(&mut io::repeat(0).take(bytes), &mut file).map(|_| ())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn network_file_systems_are_told_from_local_ones() {
+        // As statfs(2) gives them where `f_type` has 64 and where it has 32 bits.
+        for remote in [0x6969, 0xff53_4d42, i64::from(0xff53_4d42_u32.cast_signed()), 0xfe53_4d42, 0x6573_5546] {
+            assert!(is_remote(remote), "{remote:x}");
+        }
+        // ext4, XFS, btrfs, tmpfs, overlayfs, ZFS.
+        for local in [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630, 0x2fc1_2fc1] {
+            assert!(!is_remote(local), "{local:x}");
+        }
+    }
 }

@@ -1,9 +1,9 @@
 //! The whole ledger, threads and all, on a disk that breaks and comes back.
 
 use super::{Fault, KeyFolder, ORIGIN, Plate, fresh, leaves};
-use crate::{Docket, Health, Keys, Ledger, Outage, Scribe, Settings, Tuning};
+use crate::{Docket, Health, Keys, Ledger, Outage, Scribe, Settings, Strangers, Tuning};
 use evidence::{Leaf, Record};
-use lexicon::{Time, Trace};
+use lexicon::{Reason, Time, Trace};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
@@ -155,4 +155,29 @@ async fn a_record_that_nobody_waits_for_is_synced_soon() {
     }
     drop(docket);
     scene.end();
+}
+
+/// A tally that may not be on the disk licenses nothing.
+#[tokio::test]
+async fn a_licence_does_not_outlive_an_outage() {
+    let strangers = Strangers { window_s: 3600, full: 0, full_in_all: 0, licensed: 100 };
+    let scene = Scene::new(quick().strangers(strangers));
+    let refuse = async |n| {
+        let mut docket = scene.arrive(n).await.expect("a seat");
+        docket.draft().reason = Some(Reason::CredentialInvalid);
+        docket.close(Time::default(), [n; 32]).await.map(|receipt| receipt.index())
+    };
+    let first = refuse(1).await.expect("durable");
+    assert_eq!(refuse(2).await, Ok(first));
+    let waiting = scene.arrive(3).await.expect("a seat");
+    scene.plate.disk().lasting = Some(Fault::SyncFails);
+    assert_eq!(waiting.close(Time::default(), [3; 32]).await.map(|_| ()), Err(Outage));
+    scene.plate.disk().lasting = None;
+    scene.becomes(Health::Green).await;
+    let second = refuse(4).await.expect("durable");
+    assert!(second > first, "a new tally for a new licence");
+    let book = scene.end();
+    for index in [first, second] {
+        assert_eq!(book[usize::try_from(index).expect("small")].leaf, Leaf::Tally);
+    }
 }

@@ -173,6 +173,10 @@ fn nothing_is_created_by_opening_or_overwritten_by_creating() {
     assert!(matches!(Ledger::open(renamed, house.keys(), at(0)), Err(OpenError::Origin { .. })));
     let stranger = House::new();
     assert!(matches!(Ledger::open(house.settings(), stranger.keys(), at(0)), Err(OpenError::Key { .. })));
+    // What is left of a book whose leaves were removed is not covered up either.
+    std::fs::remove_file(house.path("book")).expect("remove");
+    assert!(matches!(house.try_open(), Err(OpenError::Missing { .. })));
+    assert!(matches!(Ledger::create(&house.settings(), &house.keys(), at(0)), Err(OpenError::Exists { .. })));
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 //! reasons written beside it (`.stderr`: the compiler's `error` lines). Compiled against the rooms as cargo built them,
 //! so nothing is built twice.
 
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "helpers of tests")]
+
 use serde_json::Value;
 use std::{
     fs,

@@ -222,7 +222,10 @@ impl<R: Road> Door for House<R> {
             return Err(Silence::Surplus);
         }
         let berth = link.berths.clone().acquire_owned().await.map_err(|_| Silence::Bug)?;
-        let place = guards.live.enter(neighbourhood).ok_or(Silence::Surplus)?;
+        let Some(place) = guards.live.enter(neighbourhood) else {
+            House::desk(&self).ended(End::Surplus);
+            return Err(Silence::Surplus);
+        };
         let alive = link.alive.clone();
         let arrival = Arrival { parts, carries_body, peer: link.peer.clone(), source: link.source };
         let (client, reply) = Client::new();

@@ -1,10 +1,15 @@
 //! The FHIR road behind the real door: real TLS on both legs, real tokens, the starter's policies, a real book. Only the
 //! upstream is scripted, and it lies in every way a test can think of.
 
+#[cfg(test)]
 mod fetched;
+#[cfg(test)]
 mod lies;
+#[cfg(test)]
 mod lookups;
+#[cfg(test)]
 mod stage;
+#[cfg(test)]
 mod ward;
 
 use http::Request;

@@ -1,11 +1,18 @@
 //! How a passage can end, on HTTP/1.1 and HTTP/2, with real TLS, tokens, policies and a real book. Whatever a client
 //! receives, `record_of` recomputes its digest from the received bytes and finds the one durable record that binds it.
 
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod limits;
+#[cfg(test)]
 mod pier;
+#[cfg(test)]
 mod silences;
+#[cfg(test)]
 mod stage;
 
+use cases::{Ending, endings};
 use http::Request;
 use http_body_util::Empty;
 use lexicon::{Kind, Reason, Station};
@@ -14,56 +21,6 @@ use stage::{AUDIENCE, Http, Stage, get, read, record_of};
 use std::sync::atomic::Ordering::SeqCst;
 
 const BOTH: [Http; 2] = [Http::One, Http::Two];
-
-/// A request and how it ends.
-struct Ending {
-    path: &'static str,
-    credential: Option<String>,
-    expect: Result<(), Reason>,
-    station: Station,
-}
-
-fn endings(stage: &Stage) -> Vec<Ending> {
-    let as_nurse = |path, expect, station| Ending { path, credential: Some(stage.nurse()), expect, station };
-    let with = |path, claims, expect, station| Ending {
-        path,
-        credential: Some(format!("Bearer {}", stage.token(claims))),
-        expect,
-        station,
-    };
-    let without = |path, expect, station| Ending { path, credential: None, expect, station };
-    let token = stage.nurse();
-    let (before, signature) = token.rsplit_once('.').expect("a signature");
-    let flipped = if signature.starts_with('A') { "B" } else { "A" };
-    let forged = format!("{before}.{flipped}{}", &signature[1..]);
-    vec![
-        as_nurse("/pier/ok", Ok(()), Station::Record),
-        as_nurse("/pier/hidden", Err(Reason::RelationshipNone), Station::Filter),
-        as_nurse("/pier/absent", Err(Reason::ResourceAbsent), Station::Filter),
-        as_nurse("/pier/down", Err(Reason::UpstreamUnreachable), Station::Forward),
-        as_nurse("/pier/scope", Err(Reason::ScopeMissing), Station::Authorize),
-        as_nurse("/pier/create", Err(Reason::PolicyRefused), Station::Authorize),
-        as_nurse("/elsewhere", Err(Reason::RequestMalformed), Station::Read),
-        with("/pier/ok", json!({ "roles": ["analyst"] }), Err(Reason::PolicyRefused), Station::Authorize),
-        with(
-            "/pier/ok",
-            json!({ "acr": "urn:lazaret:acr:pwd" }),
-            Err(Reason::AssuranceInsufficient),
-            Station::Authorize,
-        ),
-        with("/pier/ok", json!({ "aud": "https://other" }), Err(Reason::CredentialAudience), Station::Authenticate),
-        without("/pier/ok", Err(Reason::CredentialMissing), Station::Read),
-        without("/pier/public", Ok(()), Station::Record),
-        Ending {
-            credential: Some(forged),
-            ..without("/pier/ok", Err(Reason::CredentialSignature), Station::Authenticate)
-        },
-        Ending {
-            credential: Some("Basic bnVyc2U6cHc=".into()),
-            ..without("/pier/ok", Err(Reason::CredentialMissing), Station::Authenticate)
-        },
-    ]
-}
 
 #[tokio::test]
 async fn every_answer_is_bound_by_a_record_that_says_why() {

@@ -16,7 +16,7 @@ impl Source {
         let code = blank(text);
         let tests = test_ranges(&code);
         let in_folder = |name: &str| path.split('/').rev().skip(1).any(|part| part == name);
-        let test_file = in_folder("tests") || in_folder("benches") || path.ends_with("/tests.rs");
+        let test_file = ["tests", "benches", "examples"].into_iter().any(in_folder) || path.ends_with("/tests.rs");
         Self { path: path.to_owned(), text: text.to_owned(), code, tests, test_file }
     }
 
@@ -68,13 +68,23 @@ impl Source {
         self.code.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
     }
 
-    /// Is this place in a `tests` folder, or under `#[cfg(test)]`?
+    /// Is this place in a folder of tests, benchmarks or examples, or under `#[cfg(test)]`?
     pub fn is_test(&self, offset: usize) -> bool {
         self.is_test_file() || self.tests.iter().any(|range| range.contains(&offset))
     }
 
     pub fn is_test_file(&self) -> bool {
         self.test_file
+    }
+
+    /// A program that must not compile: what it does is never done.
+    pub fn is_compile_fail(&self) -> bool {
+        self.path.contains("/tests/ui/")
+    }
+
+    /// A program of its own, whose output is for whoever runs it.
+    pub fn is_aside(&self) -> bool {
+        self.path.contains("/benches/") || self.path.contains("/examples/")
     }
 
     /// Offsets of `word` in the code, where it is not part of a longer identifier.

@@ -36,6 +36,8 @@ cargo xtask COMMAND
 
 Environment that tests read:
   LAZARET_KILLS, LAZARET_DOCUMENTS, LAZARET_SEQUENCES   how many; soak sets them
+  LAZARET_SEED                                          which documents, to see a failure again
+  LAZARET_SYNTHEA, LAZARET_BUNDLES                      folders of synthetic patients made by others, read where set
   LAZARET_INTEROP=required                              foreign parts are installed: their tests must not skip
   LAZARET_SKIPPED=FILE                                  where a test that skips appends a line `name: why`";
 

@@ -2,7 +2,7 @@
 //!
 //! It knows: how a FHIR request is rebuilt, forwarded, checked and reduced; how an upstream is reached and pooled.
 //! It refuses to know: client sockets, how callers are verified, how a policy decides, the book.
-//! It mints: [`fhir::Filtrate`].
+//! It mints: [`Filtrate`](fhir::Filtrate).
 //! If it fails: a [`lexicon::Reason`], recorded by the door; a relationship that cannot be looked up is none.
 //! Start reading at: [`fhir::Fhir`], then `fhir/road.rs`.
 

@@ -191,6 +191,23 @@ async fn leaving_before_declare_causes_nothing_and_leaving_later_changes_nothing
     }
 }
 
+/// What held at the decision must hold when the answer leaves (decision 16).
+#[tokio::test]
+async fn a_token_that_expires_under_way_opens_nothing() {
+    let stage = Stage::raise().await;
+    let (mut client, nurse, pier) = (stage.client(Http::Two).await, stage.nurse(), stage.pier.clone());
+    let (response, ()) = tokio::join!(client.get("/pier/slow", Some(&nurse)), async {
+        pier.0.waiting.notified().await;
+        stage.skipped_s.store(1000, SeqCst);
+        pier.0.gate.add_permits(1);
+    });
+    let response = response.expect("an answer");
+    let record = record_of(stage.folder.path(), &response);
+    assert_eq!((response.status().as_u16(), record.reason), (401, Some(Reason::CredentialExpired)));
+    assert_eq!(record.station, Some(Station::Filter));
+    stage.close().await;
+}
+
 /// Any order of any requests, many at a time: as many records as answers, each binding its own.
 #[test]
 fn any_crowd_is_recorded_one_by_one() {

@@ -19,6 +19,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
         mpsc::{Receiver, sync_channel},
     },
     time::{Duration, Instant},
@@ -45,6 +46,8 @@ pub struct Stage {
     pub house: Arc<House<Pier>>,
     pub address: SocketAddr,
     pub admin: SocketAddr,
+    /// Seconds by which the wall clock is ahead of what has passed.
+    pub skipped_s: Arc<AtomicU64>,
     authority: Authority,
     issuer: DevelopmentIssuer,
     clock: identity::Clock,
@@ -76,7 +79,8 @@ impl Stage {
 
     async fn raise_on(limits: Limits, timeouts: Timeouts, strangers: Strangers) -> Self {
         let folder = TempDir::new().expect("a folder");
-        let clock = clock();
+        let skipped_s = Arc::new(AtomicU64::new(0));
+        let clock = clock(skipped_s.clone());
         let now = clock();
         let authority = Authority::create(folder.path(), now).expect("an authority");
         let issuer = DevelopmentIssuer::create(folder.path()).expect("an issuer");
@@ -99,7 +103,7 @@ impl Stage {
             tokio::spawn(listen_admin(admin_tcp, acceptor, operators, async { drop(admin_stopped.await) })),
         ];
         let stop = vec![stop, stop_admin];
-        Self { folder, pier, lines, house, address, admin, authority, issuer, clock, stop, served, scribe }
+        Self { folder, pier, lines, house, address, admin, skipped_s, authority, issuer, clock, stop, served, scribe }
     }
 
     /// A nurse with two factors; `change` replaces claims.
@@ -180,11 +184,12 @@ impl Stage {
     }
 }
 
-/// Starts at a fixed date and runs as time does.
-fn clock() -> identity::Clock {
+/// Starts at a fixed date and runs as time does, or as much faster as a test says.
+fn clock(skipped_s: Arc<AtomicU64>) -> identity::Clock {
     let began = Instant::now();
-    let passed = move || began.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
-    Arc::new(move || Time::from_millis(1_795_257_000_000 + passed()))
+    let passed = move || u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let skipped = move || skipped_s.load(SeqCst) * 1000;
+    Arc::new(move || Time::from_millis(1_795_257_000_000 + passed() + skipped()))
 }
 
 fn book(folder: &Path, strangers: Strangers, now: Time) -> (Ledger, Scribe) {

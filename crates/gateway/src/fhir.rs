@@ -24,8 +24,8 @@ pub struct Settings {
     pub purpose: String,
     /// The label that stands for "no label" (decision 14).
     pub unlabelled: String,
-    /// How long a looked-up relationship may be used.
-    pub relationship_max_age_s: u64,
+    /// How long a looked-up relationship may be used. Without it none is looked up, and nobody has one.
+    pub relationship_max_age_s: Option<u64>,
     pub limits: Limits,
     pub projections: Arc<Projections>,
     /// What the server says of itself; its `base` is the URL that clients use.
@@ -37,7 +37,7 @@ pub struct Fhir {
     settings: Settings,
     upstream: Arc<Upstream>,
     base: Base,
-    relationships: Relationships,
+    relationships: Option<Relationships>,
     statement: Statement,
 }
 
@@ -45,7 +45,7 @@ impl Fhir {
     pub fn new(settings: Settings, upstream: Arc<Upstream>) -> Self {
         // A reference is local if it is relative, or below our own base or the upstream's.
         let base = Base::new([settings.about.base.as_str(), upstream.base()]);
-        let relationships = Relationships::new(settings.relationship_max_age_s);
+        let relationships = settings.relationship_max_age_s.map(Relationships::new);
         Self { settings, upstream, base, relationships, statement: Statement::default() }
     }
 }

@@ -206,7 +206,7 @@ pub struct FhirRoad {
     /// Confidentiality code that stands for a resource without any security label.
     #[schemars(with = "String")]
     pub unlabelled: Spanned<String>,
-    /// Where care relationships come from.
+    /// Where care relationships come from. An empty list means that nobody has one.
     pub relationship: Vec<RelationshipSource>,
     /// File of denied tokens, subjects and clients, one a line; reread within a second of a change.
     #[schemars(with = "Option<String>")]
@@ -220,8 +220,6 @@ pub struct FhirRoad {
 #[derive(Deserialize, JsonSchema, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "kebab-case")]
 pub enum RelationshipSource {
-    /// The `care_teams` claim of the token.
-    TokenClaim,
     /// `CareTeam?participant=<fhirUser>&status=active` at the upstream, at most 60 s old.
     CareTeamQuery,
 }

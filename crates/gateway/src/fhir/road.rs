@@ -48,7 +48,10 @@ impl Road for Fhir {
         if self.is_public(asked) || self.question(principal, asked).is_err() {
             return Relationship::default();
         }
-        self.relationships.of(principal, &self.upstream, moment).await
+        match &self.relationships {
+            Some(relationships) => relationships.of(principal, &self.upstream, moment).await,
+            None => Relationship::default(),
+        }
     }
 
     fn question(&self, principal: &Principal, asked: &Asked) -> Result<Class, Halt> {

@@ -287,7 +287,7 @@ fn generation(issuer: &DevelopmentIssuer, upstream: Arc<Upstream>, limits: Limit
         path: "/fhir".into(),
         purpose: "treatment".into(),
         unlabelled: "R".into(),
-        relationship_max_age_s: 60,
+        relationship_max_age_s: Some(60),
         limits,
         projections,
         about: About { software_version: "0.0.0".into(), base: BASE.into(), since: now, issuer: None },

@@ -2,7 +2,7 @@
 
 use super::hops::Documents;
 use crate::blueprint::{self, Blueprint, KeySource};
-use crate::manifest::Profile;
+use crate::manifest::{Profile, RelationshipSource};
 use anyhow::Context;
 use fhir::{Limits, Projections, capability::About};
 use gateway::fhir::{Fhir, Settings, Upstream};
@@ -49,7 +49,7 @@ pub fn generation(blueprint: &Blueprint, lasting: &Lasting, now: Time) -> anyhow
         path: path_of(&road.base)?,
         purpose: road.purpose.clone(),
         unlabelled: road.unlabelled.clone(),
-        relationship_max_age_s: 60,
+        relationship_max_age_s: road.relationship.contains(&RelationshipSource::CareTeamQuery).then_some(60),
         limits: Limits { bytes: road.limits.resource_bytes, depth: JSON_DEPTH },
         projections: Arc::new(projections),
         about,

@@ -70,8 +70,8 @@ fn atom() -> impl Strategy<Value = String> {
         4 => select(single_words.to_vec()).prop_map(str::to_owned),
         4 => select(known_words.to_vec()).prop_map(str::to_owned),
         3 => select(ROLES.to_vec()).prop_map(|role| format!("principal in Lazaret::Role::\"{role}\"")),
-        1 => select(opaque_words.to_vec()).prop_map(str::to_owned),
-        1 => select(failing.to_vec()).prop_map(str::to_owned),
+        2 => select(opaque_words.to_vec()).prop_map(str::to_owned),
+        2 => select(failing.to_vec()).prop_map(str::to_owned),
     ]
 }
 
@@ -261,15 +261,16 @@ fn plan_fallback_and_whole_policy_set_agree() {
         Ok(())
     });
     run.unwrap_or_else(|error| panic!("{error}"));
-    assert!(met.not_loaded.get() < 16, "too few policies load: {}", met.not_loaded.get());
-    for (what, cell) in [
-        ("permits", &met.permits),
-        ("refusals", &met.refusals),
-        ("errors", &met.errors),
-        ("classes refused", &met.classes_refused),
-        ("left to Cedar", &met.left_to_cedar),
-        ("compiled", &met.compiled),
+    assert!(met.not_loaded.get() < 24, "too few policies load: {}", met.not_loaded.get());
+    // Far below what is usual, so that chance alone does not fail it.
+    for (what, cell, at_least) in [
+        ("permits", &met.permits, 100),
+        ("refusals", &met.refusals, 100),
+        ("errors", &met.errors, 1),
+        ("classes refused", &met.classes_refused, 100),
+        ("left to Cedar", &met.left_to_cedar, 8),
+        ("compiled", &met.compiled, 100),
     ] {
-        assert!(cell.get() >= 50, "{what}: only {}", cell.get());
+        assert!(cell.get() >= at_least, "{what}: only {}", cell.get());
     }
 }

@@ -108,6 +108,16 @@ fn a_permit_that_errs_refuses() {
     check(&[READ, &group], &labelled(&["R"]), &Err(Reason::PolicyErrorHidden));
 }
 
+/// The part about the type is false for every Patient; the error before it is met all the same.
+#[test]
+fn a_decided_part_does_not_hide_an_error_before_it() {
+    let errs = "@id(\"errs\") forbid (principal, action, resource)
+        when { resource.labels.contains(\"R\") && context.assurance + 9223372036854775807 > 0 }
+        when { resource.type == \"Observation\" };";
+    check(&[READ, errs], &labelled(&["N"]), &Ok(strings(&["default"])));
+    check(&[READ, errs], &labelled(&["R"]), &Err(Reason::PolicyErrorHidden));
+}
+
 /// Even where nothing but the error is left of a group.
 #[test]
 fn an_error_about_a_group_that_nobody_may_see_refuses() {
@@ -266,6 +276,27 @@ fn a_question_about_no_type_is_refused() {
     let mut asked = nurse();
     asked.resource_type = None;
     assert_eq!(halted(&[READ], &asked), Halt::new(Reason::PolicyRefused));
+}
+
+/// Policies whose head is not about the caller are left out before anything is evaluated; no other may be.
+#[test]
+fn every_form_of_a_head_is_about_whom_it_says() {
+    for (head, is_about_a_nurse) in [
+        ("principal", true),
+        ("principal is Lazaret::Person", true),
+        ("principal is Lazaret::Workload", false),
+        ("principal in Lazaret::Role::\"nurse\"", true),
+        ("principal in Lazaret::Role::\"physician\"", false),
+        ("principal is Lazaret::Person in Lazaret::Role::\"nurse\"", true),
+        ("principal is Lazaret::Workload in Lazaret::Role::\"nurse\"", false),
+    ] {
+        let permit = format!("@id(\"x\") permit ({head}, action == Lazaret::Action::\"read\", resource);");
+        let decided = engine(&permit).decide(&nurse(), &Relationship::default());
+        assert_eq!(decided.is_ok(), is_about_a_nurse, "permit {head}");
+        let forbid = format!("{READ} @id(\"x\") forbid ({head}, action == Lazaret::Action::\"read\", resource);");
+        let decided = engine(&forbid).decide(&nurse(), &Relationship::default());
+        assert_eq!(decided.is_err(), is_about_a_nurse, "forbid {head}");
+    }
 }
 
 #[test]

@@ -146,6 +146,9 @@ fn the_text_is_of_all_files_and_of_their_borders() {
     assert_ne!(two, text(&[("a.cedar", &format!("{a}{b}"))]));
     assert_ne!(two, text(&[("a.cedar", &b), ("b.cedar", &a)]));
     assert_ne!(engine(&a).text(), engine(&b).text());
+    // The same lines in one file and in two: a name can look like a comment.
+    let one = text(&[("//a", &format!("{a}\n//b\n{b}"))]);
+    assert_ne!(one, text(&[("//a", &a), ("//b", &b)]));
     let fewer = Sources { policies: vec![("test.cedar".to_owned(), a.clone())], ..Sources::default() };
     assert_ne!(engine(&a).text(), Engine::load(&fewer).unwrap_or_else(|error| panic!("{error}")).text());
 }

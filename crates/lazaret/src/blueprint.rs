@@ -74,7 +74,7 @@ pub struct Issuer {
 
 pub enum KeySource {
     Pinned(String),
-    Discovery { trust: Vec<u8> },
+    Discovery { trust: Vec<u8>, other_hosts: Vec<String> },
 }
 
 pub struct Admin {
@@ -390,7 +390,10 @@ impl Judge<'_> {
         }
         let keys = match (&issuer.jwks, &issuer.trust) {
             (Some(path), _) => self.text_file(path).map(KeySource::Pinned),
-            (None, Some(path)) => self.file(path).map(|trust| KeySource::Discovery { trust }),
+            (None, Some(path)) => {
+                let other_hosts = issuer.key_hosts.clone();
+                self.file(path).map(|trust| KeySource::Discovery { trust, other_hosts })
+            }
             (None, None) => {
                 self.fault(
                     &issuer.issuer,

@@ -88,7 +88,7 @@ fn row(entry: &Entry, record: &Record) -> Vec<String> {
     vec![
         entry.index.to_string(),
         record.time.to_string(),
-        format!("{:?}", record.leaf),
+        record.leaf.code().to_owned(),
         actor.unwrap_or_else(|| or_dash(record.actor_kind.map(lexicon::Kind::code))),
         or_dash(record.interaction),
         or_dash(record.resource_type),

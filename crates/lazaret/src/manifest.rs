@@ -141,6 +141,9 @@ pub struct Issuer {
     /// PEM file of the certificate authorities that sign the issuer's HTTPS certificate. Needed for discovery.
     #[schemars(with = "Option<String>")]
     pub trust: Option<Spanned<String>>,
+    /// Hosts other than the issuer's own that may serve its key set, for discovery. They are trusted as the issuer is.
+    #[serde(default)]
+    pub key_hosts: Vec<String>,
     /// Claim that holds the caller's roles, steps apart by dots (`realm_access.roles`). The profile knows one.
     pub roles_claim: Option<String>,
     /// `acr` values beyond the profile's own, with the level (0 to 3) each proves.

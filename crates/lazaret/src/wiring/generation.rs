@@ -90,7 +90,10 @@ fn hash(blueprint: &Blueprint, engine: &Engine) -> [u8; 32] {
         issuer.acr_levels.iter().for_each(|(acr, level)| part(format!("{acr}={level}").as_bytes()));
         match &issuer.keys {
             KeySource::Pinned(jwks) => part(jwks.as_bytes()),
-            KeySource::Discovery { trust } => part(trust),
+            KeySource::Discovery { trust, other_hosts } => {
+                part(trust);
+                other_hosts.iter().for_each(|host| part(host.as_bytes()));
+            }
         }
     }
     part(&blueprint.road.upstream.trust);
@@ -104,9 +107,10 @@ pub fn verifier(blueprint: &Blueprint, generation: [u8; 32]) -> anyhow::Result<V
     settings.generation = generation;
     settings.leeway_s = blueprint.issuers.iter().map(|issuer| issuer.leeway.as_secs()).max().unwrap_or(30);
     let documents = blueprint.issuers.iter().filter_map(|issuer| match &issuer.keys {
-        KeySource::Discovery { trust } => {
-            Some(Bundle::from_pem(trust).map(|bundle| (origin_of(&issuer.issuer), bundle)))
-        }
+        KeySource::Discovery { trust, other_hosts } => Some(Bundle::from_pem(trust).map(|bundle| {
+            let others = other_hosts.iter().map(|host| format!("https://{host}"));
+            (std::iter::once(origin_of(&issuer.issuer)).chain(others).collect(), bundle)
+        })),
         KeySource::Pinned(_) => None,
     });
     let fetch: Arc<dyn identity::Fetch> = Arc::new(Documents::new(documents.collect::<Result<Vec<_>, _>>()?));
@@ -129,7 +133,7 @@ fn issuer(issuer: &blueprint::Issuer) -> anyhow::Result<IssuerSettings> {
     };
     let keys = match &issuer.keys {
         KeySource::Pinned(jwks) => identity::KeySource::Pinned(jwks.clone()),
-        KeySource::Discovery { .. } => identity::KeySource::Discovery { other_hosts: Vec::new() },
+        KeySource::Discovery { other_hosts, .. } => identity::KeySource::Discovery { other_hosts: other_hosts.clone() },
     };
     let names = IssuerNames { name: &issuer.name, url: &issuer.issuer, audience: &issuer.audience };
     let mut settings = IssuerSettings::new(names, profile, keys);

@@ -84,21 +84,19 @@ impl Dial for ToIssuer {
 }
 
 /// Documents of issuers, fetched with one trust bundle each.
-pub struct Documents(Vec<(String, gateway::Fetch)>);
+pub struct Documents(Vec<(Vec<String>, gateway::Fetch)>);
 
 impl Documents {
-    /// (prefix of URLs: the issuer's scheme and authority, its trust bundle).
-    pub fn new(issuers: Vec<(String, Bundle)>) -> Self {
-        Self(issuers.into_iter().map(|(origin, trust)| (origin, gateway::Fetch::new(ToIssuer { trust }))).collect())
+    /// (beginnings of URLs: scheme and authority of the issuer and of its key hosts; the trust bundle for them).
+    pub fn new(issuers: Vec<(Vec<String>, Bundle)>) -> Self {
+        Self(issuers.into_iter().map(|(origins, trust)| (origins, gateway::Fetch::new(ToIssuer { trust }))).collect())
     }
 }
 
 impl identity::Fetch for Documents {
     fn get(&self, url: &str) -> Pin<Box<dyn Future<Output = Result<Vec<u8>, identity::FetchError>> + Send + '_>> {
-        let fetch = self
-            .0
-            .iter()
-            .find(|(origin, _)| url.strip_prefix(origin.as_str()).is_some_and(|rest| rest.starts_with('/')));
+        let below = |origin: &String| url.strip_prefix(origin.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        let fetch = self.0.iter().find(|(origins, _)| origins.iter().any(below));
         let url = url.to_owned();
         Box::pin(async move {
             let (_, fetch) = fetch.ok_or(identity::FetchError)?;

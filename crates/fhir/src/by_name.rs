@@ -11,33 +11,55 @@ pub(crate) fn key(name: &[u8]) -> u64 {
     }
 }
 
-/// A map with few entries that never change.
+/// A map that never changes: open addressing, at most half full. Built from names of R4 and of the operator's file, so
+/// no stranger can make its chains long.
 #[derive(Debug)]
 pub(crate) struct ByName<T> {
-    /// In order of key, then name.
-    entries: Vec<(u64, Box<str>, T)>,
+    /// A power of two of them, at least one empty.
+    slots: Vec<Option<(u64, Box<str>, T)>>,
 }
 
 impl<T> ByName<T> {
     pub(crate) fn get(&self, name: &[u8]) -> Option<&T> {
         let key = key(name);
-        let order = |entry: &(u64, Box<str>, T)| entry.0.cmp(&key).then_with(|| entry.1.as_bytes().cmp(name));
-        let at = self.entries.binary_search_by(order).ok()?;
-        self.entries.get(at).map(|(_, _, found)| found)
+        let mut at = self.first_slot(key);
+        while let Some((other, entry, found)) = self.slots.get(at)? {
+            if *other == key && entry.as_bytes() == name {
+                return Some(found);
+            }
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+        None
     }
 
     /// Names and what they stand for, in no order that means anything.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
-        self.entries.iter().map(|(_, name, value)| (&**name, value))
+        self.slots.iter().flatten().map(|(_, name, value)| (&**name, value))
+    }
+
+    /// The upper half of a product depends on all bits of the key.
+    fn first_slot(&self, key: u64) -> usize {
+        let mixed = key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+        usize::try_from(mixed).unwrap_or(0) & (self.slots.len() - 1)
     }
 }
 
 impl<T> FromIterator<(String, T)> for ByName<T> {
     fn from_iter<I: IntoIterator<Item = (String, T)>>(from: I) -> Self {
-        let keyed = from.into_iter().map(|(name, value)| (key(name.as_bytes()), name.into_boxed_str(), value));
-        let mut entries: Vec<_> = keyed.collect();
-        entries.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
-        Self { entries }
+        let entries: Vec<(String, T)> = from.into_iter().collect();
+        let size = (entries.len() * 2 + 1).next_power_of_two();
+        let mut map = Self { slots: std::iter::repeat_with(|| None).take(size).collect() };
+        for (name, value) in entries {
+            let key = key(name.as_bytes());
+            let mut at = map.first_slot(key);
+            while map.slots.get(at).is_some_and(Option::is_some) {
+                at = (at + 1) & (size - 1);
+            }
+            if let Some(slot) = map.slots.get_mut(at) {
+                *slot = Some((key, name.into_boxed_str(), value));
+            }
+        }
+        map
     }
 }
 

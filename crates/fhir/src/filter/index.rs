@@ -1,8 +1,8 @@
 //! First stage: finds the positions of a document that its grammar turns on, 64 bytes at a time.
 //!
 //! A block becomes one bit mask a character class; what a block leaves open (inside a string, after a backslash,
-//! inside a scalar) is carried to the next, so blocks may arrive in any rhythm. The masks are made eight bytes at a
-//! time in plain integers (SIMD within a register); a vector kernel would replace [`Masks::of`] and nothing else.
+//! inside a scalar) is carried to the next, so blocks may arrive in any rhythm. The masks are made by plain loops that
+//! the compiler vectorises; a kernel written for one processor would replace [`Masks::of`] and nothing else.
 
 use super::Broken;
 
@@ -70,7 +70,6 @@ fn prefix_xor(mut bits: u64) -> u64 {
 }
 
 /// Bit n of each mask speaks of byte n of the block.
-#[derive(Default)]
 struct Masks {
     quote: u64,
     backslash: u64,
@@ -83,41 +82,40 @@ struct Masks {
 }
 
 impl Masks {
+    // Not `||`: without branches the compiler turns each test into a few vector comparisons.
     fn of(block: &[u8; BLOCK]) -> Self {
-        let mut masks = Self::default();
-        for (at, eight) in block.as_chunks::<8>().0.iter().enumerate() {
-            let word = u64::from_le_bytes(*eight);
-            let shift = at * 8;
-            masks.quote |= gather(equal(word, b'"')) << shift;
-            masks.backslash |= gather(equal(word, b'\\')) << shift;
-            // 0x20 is what tells `[` from `{` and `]` from `}`.
-            let folded = word | every(0x20);
-            let brackets = equal(folded, b'{') | equal(folded, b'}');
-            masks.operator |= gather(brackets | equal(word, b':') | equal(word, b',')) << shift;
-            let breaks = equal(word, b'\t') | equal(word, b'\n') | equal(word, b'\r');
-            masks.space |= gather(breaks | equal(word, b' ')) << shift;
-            masks.control |= gather(zeroes(word & every(0xE0))) << shift;
+        Self {
+            quote: select(block, |byte| byte == b'"'),
+            backslash: select(block, |byte| byte == b'\\'),
+            operator: select(block, |byte| {
+                // 0x20 is what tells `[` from `{` and `]` from `}`.
+                let folded = byte | 0x20;
+                (folded == b'{') | (folded == b'}') | (byte == b':') | (byte == b',')
+            }),
+            space: select(block, |byte| (byte == b' ') | (byte == b'\n') | (byte == b'\r') | (byte == b'\t')),
+            control: select(block, |byte| byte < 0x20),
         }
-        masks
     }
 }
 
-const fn every(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; 8])
+/// Bit n is set if byte n passes. A byte that passes leaves the bit of its row of eight; the rows laid over each other
+/// are the mask with rows and columns exchanged.
+fn select(block: &[u8; BLOCK], test: impl Fn(u8) -> bool) -> u64 {
+    const ROWS: [[u8; 8]; 8] = [[1; 8], [2; 8], [4; 8], [8; 8], [16; 8], [32; 8], [64; 8], [128; 8]];
+    let mut marked = [0; BLOCK];
+    for ((mark, byte), row) in marked.iter_mut().zip(block).zip(ROWS.as_flattened()) {
+        *mark = if test(*byte) { *row } else { 0 };
+    }
+    transpose(marked.as_chunks::<8>().0.iter().fold(0, |rows, row| rows | u64::from_le_bytes(*row)))
 }
 
-fn equal(word: u64, byte: u8) -> u64 {
-    zeroes(word ^ every(byte))
-}
-
-/// The high bit of each byte that is zero. Exact: no byte's sum carries into the next.
-fn zeroes(word: u64) -> u64 {
-    !(((word & every(0x7F)) + every(0x7F)) | word | every(0x7F))
-}
-
-/// The eight high bits, as the low eight bits in the order of the bytes.
-fn gather(high: u64) -> u64 {
-    (high >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+/// Exchanges rows and columns of eight by eight bits (Warren, "Hacker's Delight", 7-3).
+fn transpose(mut bits: u64) -> u64 {
+    for (shift, mask) in [(7, 0x00AA_00AA_00AA_00AA), (14, 0x0000_CCCC_0000_CCCC), (28, 0x0000_0000_F0F0_F0F0)] {
+        let moved = (bits ^ (bits >> shift)) & mask;
+        bits ^= moved ^ (moved << shift);
+    }
+    bits
 }
 
 #[cfg(test)]

@@ -21,8 +21,11 @@ impl<'a> Walk<'a> {
             self.withheld += u64::from(!self.is_shown_beside(object, view, label));
             return;
         };
-        let beside = if rule.aside { self.beside(object, label) } else { None };
         let value = member.1;
+        if !rule.many && !rule.aside && self.is_leaf(value, rule.shows) {
+            return self.leaf(member);
+        }
+        let beside = if rule.aside { self.beside(object, label) } else { None };
         let start = self.out.len();
         self.name(label);
         let shown = match (rule.many, beside) {
@@ -38,6 +41,13 @@ impl<'a> Walk<'a> {
         if let Some(beside) = beside {
             self.aside(label, beside, shown && !rule.many);
         }
+    }
+
+    /// The usual case, copied as one span: `"name": value`.
+    fn leaf(&mut self, (name, value): Member) {
+        self.comma();
+        let span = self.scanned.source(self.scanned.cell(name).start, self.scanned.cell(value).end);
+        self.out.extend_from_slice(span);
     }
 
     /// Is this a `_name` that is dealt with together with its `name`?

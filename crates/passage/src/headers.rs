@@ -33,8 +33,10 @@ pub(crate) fn admit(parts: &Parts) -> Result<(), Reason> {
     if uri.path().len() + uri.query().map_or(0, str::len) > LINE {
         return Err(Reason::RequestTooLong);
     }
-    // The absolute form belongs to proxies; HTTP/2 always carries an authority.
-    if parts.version < http::Version::HTTP_2 && uri.authority().is_some() {
+    // The absolute form belongs to proxies; HTTP/2 always carries an authority; HTTP/1.1 says a host in any case
+    // (RFC 9112 section 3.2).
+    let is_proxied = parts.version < http::Version::HTTP_2 && uri.authority().is_some();
+    if is_proxied || (parts.version == http::Version::HTTP_11 && !headers.contains_key(header::HOST)) {
         return Err(Reason::RequestMalformed);
     }
     Ok(())
@@ -76,6 +78,9 @@ mod tests {
 
     fn check(lines: &[(&str, &str)], expect: Result<(), Reason>) {
         let mut request = http::Request::builder().uri("/fhir/Patient/1");
+        if !lines.iter().any(|(name, _)| *name == "host") {
+            request = request.header("host", "a");
+        }
         for (name, value) in lines {
             request = request.header(*name, *value);
         }
@@ -105,9 +110,12 @@ mod tests {
             (format!("/?{}", "x".repeat(LINE)), Err(Reason::RequestTooLong)),
             ("https://other/fhir".to_owned(), Err(Reason::RequestMalformed)),
         ] {
-            let (parts, ()) = http::Request::builder().uri(uri).body(()).expect("valid").into_parts();
+            let request = http::Request::builder().uri(uri).header("host", "a");
+            let (parts, ()) = request.body(()).expect("valid").into_parts();
             assert_eq!(admit(&parts), expect);
         }
+        let (parts, ()) = http::Request::get("/").body(()).expect("valid").into_parts();
+        assert_eq!(admit(&parts), Err(Reason::RequestMalformed), "a request for no host");
     }
 
     #[test]

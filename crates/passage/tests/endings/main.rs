@@ -180,7 +180,7 @@ async fn leaving_before_declare_causes_nothing_and_leaving_later_changes_nothing
                 () = pier.0.waiting.notified() => {}
             }
             drop(client);
-            stage.nobody_waits().await;
+            stage.waiting(0).await;
             pier.0.gate.add_permits(1);
             let records = stage.close().await;
             let closed: Vec<_> = records.iter().filter(|r| r.road.as_deref() == Some("pier")).collect();

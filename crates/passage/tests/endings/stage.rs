@@ -145,15 +145,16 @@ impl Stage {
         Caller::new(line, Http::One).await
     }
 
-    /// Returns when the door knows that nobody waits for an answer, but the operator who asks.
-    pub async fn nobody_waits(&self) {
-        let mut operator = self.operator(Some(ADMIN)).await;
-        loop {
-            let metrics = operator.get("/metrics", None).await.expect("an answer");
-            if String::from_utf8_lossy(metrics.body()).contains("lazaret_clients_waiting 1\n") {
-                return;
-            }
-        }
+    /// Returns when the door knows that so many clients wait for an answer, beside the operator who asks.
+    pub async fn waiting(&self, clients: u32) {
+        let expect = format!("lazaret_clients_waiting {}\n", clients + 1);
+        while !self.metrics().await.contains(&expect) {}
+    }
+
+    /// The door's own counts, which it has time for only in its turn.
+    pub async fn metrics(&self) -> String {
+        let response = self.operator(Some(ADMIN)).await.get("/metrics", None).await.expect("an answer");
+        String::from_utf8(response.body().to_vec()).expect("text")
     }
 
     fn dialler(&self, http: Http, material: Option<Material>) -> Dialler {

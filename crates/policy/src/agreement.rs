@@ -218,7 +218,7 @@ fn count(cell: &Cell<u32>) {
 fn agree(met: &Met, engine: &Engine, (question, relationship): &(Question, Relationship), all: &[Facts]) {
     let rules = engine.rules();
     let (names, schema) = (&rules.book.names, &rules.book.vocabulary.schema);
-    let asker = Asker::new(names, schema, &Asked { question, relationship }).expect("an asker");
+    let asker = Asker::new(names, schema, &Asked::new(question, relationship)).expect("an asker");
     let plan = engine.decide(question, relationship);
     for facts in all {
         let facts = Facts { resource_type: question.resource_type.expect("a type"), ..facts.clone() };

@@ -4,8 +4,9 @@ use crate::entities::{Asked, Asker, Unfit};
 use crate::lexemes::Lexemes;
 use crate::load::{self, LoadError, Rulebook, Sources};
 use crate::partial::{Known, Residue};
-use crate::plan::{Parts, Plan, Way};
+use crate::plan::{Made, Parts, Plan, Way};
 use crate::predicate::Predicate;
+use crate::recent::{Key, Outcome, Recent};
 use crate::residual::Compiler;
 use crate::vocabulary::{VocabularyError, planned_type, view_action};
 use cedar_policy::{ActionConstraint, Effect, EntityUid, Policy, PolicySet};
@@ -13,10 +14,11 @@ use lexicon::{Assurance, Halt, Kind, Question, Reason, Relationship};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// One loaded policy set. Immutable: a reload makes another. Plans are made anew for each question; nothing is cached,
-/// so no answer can outlive the age of an authentication that it depended on.
+/// One loaded policy set. Its rules are immutable: a reload makes another engine. What a question comes to is worked
+/// out once for (caller, circumstances, action, type) in a window of a few seconds; see `recent.rs`.
 pub struct Engine {
     rules: Arc<Rules>,
+    recent: Recent,
 }
 
 /// What a plan keeps of the engine that made it.
@@ -40,7 +42,7 @@ impl Engine {
     pub fn load(sources: &Sources) -> Result<Self, LoadError> {
         let book = load::load(sources)?;
         let slices = slices(&book)?;
-        Ok(Self { rules: Arc::new(Rules { book, slices }) })
+        Ok(Self { rules: Arc::new(Rules { book, slices }), recent: Recent::default() })
     }
 
     /// SHA-256-able canonical text of schema and policies, for the generation.
@@ -50,13 +52,26 @@ impl Engine {
 
     /// *May ask*: `policy.refused`, `assurance.insufficient` or `policy.error`, else a plan.
     pub fn decide(&self, question: &Question, relationship: &Relationship) -> Result<Plan, Halt> {
-        let asked = Asked { question, relationship };
-        let halt = match self.plan(&asked) {
-            Ok(Ok(plan)) => return Ok(plan),
+        let asked = Asked::new(question, relationship);
+        let key = Key::of(&asked);
+        let outcome = match self.recent.find(asked.at, &key) {
+            Some(outcome) => outcome,
+            None => {
+                let outcome = self.work_out(&asked);
+                self.recent.keep(asked.at, key, outcome.clone());
+                outcome
+            }
+        };
+        outcome.map(|made| Plan::new(made, asked.valid_until()))
+    }
+
+    fn work_out(&self, asked: &Asked<'_>) -> Outcome {
+        let halt = match self.plan(asked) {
+            Ok(Ok(made)) => return Ok(Arc::new(made)),
             Ok(Err(halt)) => halt,
             Err(Unfit) => Halt::new(Reason::PolicyError),
         };
-        if halt.reason == Reason::PolicyRefused && self.would_pass_if_sure(&asked) {
+        if halt.reason == Reason::PolicyRefused && self.would_pass_if_sure(asked) {
             let challenge = Some(self.rules.book.step_up.clone());
             return Err(Halt { reason: Reason::AssuranceInsufficient, challenge, ..halt });
         }
@@ -70,12 +85,12 @@ impl Engine {
             return false;
         }
         let mut question = asked.question.clone();
-        let authenticated_at = Some(question.context.now);
+        let authenticated_at = Some(asked.at);
         question.context.assurance = Assurance { level: 3, phishing_resistant: true, authenticated_at };
         matches!(self.plan(&Asked { question: &question, ..*asked }), Ok(Ok(_)))
     }
 
-    fn plan(&self, asked: &Asked<'_>) -> Result<Result<Plan, Halt>, Unfit> {
+    fn plan(&self, asked: &Asked<'_>) -> Result<Result<Made, Halt>, Unfit> {
         let action = asked.question.action;
         let Some(resource_type) = planned_type(action, asked.question.resource_type) else {
             return Ok(Err(Halt::new(Reason::PolicyRefused)));
@@ -105,8 +120,8 @@ impl Engine {
                 Outlook::Refused(_, way) | Outlook::Open(way) => groups.push((group.to_owned(), way)),
             }
         }
-        let parts = Parts { resource_type, lexemes, read, groups, valid_until: asked.valid_until() };
-        Ok(Ok(Plan::new(Arc::clone(rules), asker, parts)))
+        let parts = Parts { resource_type, lexemes, read, groups };
+        Ok(Ok(Made::new(Arc::clone(rules), asker, parts)))
     }
 
     pub(crate) fn rules(&self) -> &Rules {

@@ -1,6 +1,7 @@
 //! A question and its facts, turned into Cedar's entities and request. Every entity is checked against the schema, and
 //! the schema's actions are always among them: without them a forbid on a group of actions is silently skipped.
 
+use crate::recent::end_of_window;
 use crate::vocabulary::Names;
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema,
@@ -35,7 +36,7 @@ impl Asker {
             roles.iter().map(|role| Entity::new_no_attrs(role.clone(), HashSet::new())).collect();
         all.push(Entity::new(principal.clone(), attributes(asked), roles).map_err(|_| Unfit)?);
         let entities = Entities::from_entities(all, Some(schema)).map_err(|_| Unfit)?;
-        Ok(Self { principal, kind, context: context(asked.question)?, entities })
+        Ok(Self { principal, kind, context: context(asked.question, asked.at)?, entities })
     }
 
     /// The same entities and the resource; never a request about a resource that is not among them.
@@ -63,13 +64,17 @@ impl Asker {
 pub(crate) struct Asked<'a> {
     pub question: &'a Question,
     pub relationship: &'a Relationship,
+    /// The moment that ages and expiries are taken at: a little after the question's own.
+    pub at: Time,
 }
 
-impl Asked<'_> {
+impl<'a> Asked<'a> {
+    pub fn new(question: &'a Question, relationship: &'a Relationship) -> Self {
+        Self { question, relationship, at: end_of_window(question.context.now) }
+    }
     /// A lookup that has expired is no lookup.
     fn fresh(&self) -> Option<&Relationship> {
-        let now = self.question.context.now;
-        self.relationship.valid_until.is_none_or(|until| now < until).then_some(self.relationship)
+        self.relationship.valid_until.is_none_or(|until| self.at < until).then_some(self.relationship)
     }
 
     pub fn valid_until(&self) -> Time {
@@ -78,7 +83,7 @@ impl Asked<'_> {
     }
 
     /// Teams the token claims and teams looked up.
-    fn care_teams(&self) -> BTreeSet<&str> {
+    pub fn care_teams(&self) -> BTreeSet<&str> {
         let looked_up = self.fresh().into_iter().flat_map(|found| &found.care_teams).map(|(team, _)| team.reveal());
         looked_up.chain(self.question.principal.care_teams.iter().map(String::as_str)).collect()
     }
@@ -104,9 +109,9 @@ fn attributes(asked: &Asked<'_>) -> HashMap<String, RestrictedExpression> {
     attributes
 }
 
-fn context(question: &Question) -> Result<Context, Unfit> {
+fn context(question: &Question, at: Time) -> Result<Context, Unfit> {
     let asked = &question.context;
-    let age = i64::try_from(asked.assurance.age_s(asked.now)).unwrap_or(i64::MAX);
+    let age = i64::try_from(asked.assurance.age_s(at)).unwrap_or(i64::MAX);
     Context::from_pairs([
         ("purpose".to_owned(), text(&asked.purpose)),
         ("zone".to_owned(), text(&asked.zone)),

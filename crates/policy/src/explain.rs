@@ -66,7 +66,7 @@ pub struct Group {
 impl Engine {
     /// Says why. Decides with [`Engine::decide`] and [`Judge::judge`], so it cannot tell another story.
     pub fn explain(&self, question: &Question, relationship: &Relationship, facts: Option<&Facts>) -> Explanation {
-        let asked = Asked { question, relationship };
+        let asked = Asked::new(question, relationship);
         let decided = self.decide(question, relationship);
         let policies = considered(self.rules(), &asked, facts).unwrap_or_default();
         let verdict = match (&decided, facts) {

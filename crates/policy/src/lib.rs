@@ -24,6 +24,7 @@ mod matrix;
 mod partial;
 mod plan;
 mod predicate;
+mod recent;
 mod residual;
 #[cfg(test)]
 mod scene;

@@ -13,6 +13,12 @@ use std::sync::Arc;
 
 /// A permission with its conditions. No public constructor, not `Clone`, no `Default`.
 pub struct Plan {
+    made: Arc<Made>,
+    valid_until: Time,
+}
+
+/// What a plan says, worked out once and shared by the plans of one window.
+pub(crate) struct Made {
     rules: Arc<Rules>,
     asker: Asker,
     parts: Parts,
@@ -27,7 +33,6 @@ pub(crate) struct Parts {
     pub read: Way,
     /// Element groups that may be seen, each on its own conditions.
     pub groups: Vec<(String, Way)>,
-    pub valid_until: Time,
 }
 
 /// The policies that are left for one action: id and condition, by id.
@@ -62,32 +67,43 @@ struct Case<'a> {
 }
 
 impl Plan {
-    pub(crate) fn new(rules: Arc<Rules>, asker: Asker, parts: Parts) -> Self {
-        let policies = parts.read.permits.iter().map(|(id, _)| id.clone()).collect();
-        Self { rules, asker, parts, policies }
+    pub(crate) const fn new(made: Arc<Made>, valid_until: Time) -> Self {
+        Self { made, valid_until }
     }
 
     /// Policies that permit the class, if their conditions hold.
     pub fn policies(&self) -> &[String] {
-        &self.policies
+        &self.made.policies
     }
 
     /// The earliest end of what the plan was made from: the caller's credentials, the relationship.
     pub const fn valid_until(&self) -> Time {
-        self.parts.valid_until
+        self.valid_until
     }
 
     pub(crate) fn groups(&self) -> impl Iterator<Item = &str> {
-        self.parts.groups.iter().map(|(group, _)| group.as_str())
+        self.made.parts.groups.iter().map(|(group, _)| group.as_str())
     }
 
     #[cfg(test)]
     pub(crate) fn is_opaque(&self) -> bool {
-        self.parts.read.is_opaque() || self.parts.groups.iter().any(|(_, way)| way.is_opaque())
+        self.made.parts.read.is_opaque() || self.made.parts.groups.iter().any(|(_, way)| way.is_opaque())
+    }
+
+    /// See [`Made::verdict`].
+    pub(crate) fn verdict(&self, facts: &Facts, only: Option<Examiner>) -> Verdict {
+        self.made.verdict(facts, only)
+    }
+}
+
+impl Made {
+    pub fn new(rules: Arc<Rules>, asker: Asker, parts: Parts) -> Self {
+        let policies = parts.read.permits.iter().map(|(id, _)| id.clone()).collect();
+        Self { rules, asker, parts, policies }
     }
 
     /// Each action by the examiner that suits it, or all by `only`, where the two are compared.
-    pub(crate) fn verdict(&self, facts: &Facts, only: Option<Examiner>) -> Verdict {
+    fn verdict(&self, facts: &Facts, only: Option<Examiner>) -> Verdict {
         let refuse = |reason, policies| Verdict::Refuse { reason, policies };
         if facts.resource_type.name() != self.parts.resource_type {
             return refuse(Reason::UpstreamMismatch, Vec::new());
@@ -159,7 +175,7 @@ impl Judge for Plan {
 
 impl fmt::Debug for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Plan").field("resource_type", &self.parts.resource_type).finish_non_exhaustive()
+        f.debug_struct("Plan").field("resource_type", &self.made.parts.resource_type).finish_non_exhaustive()
     }
 }
 

@@ -111,7 +111,8 @@ mod tests {
     fn callers_who_differ_in_anything_do_not_share_a_plan() {
         let base = question(person(&["nurse"]), Action::Read, "Patient");
         let none = Relationship::default();
-        let changes: [(&str, fn(&mut Question)); 16] = [
+        type Change = fn(&mut Question);
+        let changes: [(&str, Change); 16] = [
             ("kind", |q| q.principal.kind = Kind::Workload),
             ("issuer", |q| q.principal.issuer.push('x')),
             ("subject", |q| q.principal.subject.push('x')),

@@ -122,10 +122,11 @@ impl Upstream {
         Ok(sieve)
     }
 
-    /// A pooled connection may have been closed at the other end a moment ago. A read may then be asked once more.
+    /// A pooled connection may have been closed at the other end a moment ago. A read may then be asked once more: it
+    /// causes nothing, however often it is heard.
     async fn ask(&self, path: &str, trace: Trace) -> Result<Response<Incoming>, Reason> {
         match self.client.request(self.request(path, trace)?).await {
-            Err(error) if was_stale(&error) => self.client.request(self.request(path, trace)?).await,
+            Err(error) if was_broken_off(&error) => self.client.request(self.request(path, trace)?).await,
             first => first,
         }
         .map_err(|error| if error.is_connect() { Reason::UpstreamUnreachable } else { Reason::UpstreamFailed })
@@ -229,9 +230,10 @@ async fn pour_away(mut body: Incoming) {
     }
 }
 
-fn was_stale(error: &Error) -> bool {
+/// Broken off before an answer began. How that shows depends on when the other side closed, and whether it said so.
+fn was_broken_off(error: &Error) -> bool {
     let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<hyper::Error>());
-    !error.is_connect() && cause.is_some_and(|cause| cause.is_canceled() || cause.is_incomplete_message())
+    !error.is_connect() && cause.is_some_and(|cause| !cause.is_parse() && !cause.is_user())
 }
 
 #[cfg(test)]

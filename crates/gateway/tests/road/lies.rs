@@ -3,7 +3,7 @@
 
 use crate::{
     stage::{Set, Stage, TEAMS, page, patient, team},
-    ward::Script,
+    ward::{Manner, Script},
 };
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
@@ -120,7 +120,7 @@ async fn somebody_else_at_the_address_is_nobody() {
 #[tokio::test]
 async fn an_upstream_that_never_answers_is_given_up() {
     let stage = Stage::set(Set { answer_timeout: Duration::from_millis(300), ..Set::default() }).await;
-    stage.ward.answers("/r4/Patient/p001", Script { never_answers: true, ..Script::status(200) });
+    stage.ward.answers("/r4/Patient/p001", Script { manner: Manner::NeverAnswers, ..Script::status(200) });
     let response =
         stage.get("/fhir/Patient/p001", &stage.token(json!({ "roles": ["support"], "fhirUser": null }))).await;
     let record = stage.record_of(&response);
@@ -128,14 +128,23 @@ async fn an_upstream_that_never_answers_is_given_up() {
     stage.close().await;
 }
 
-/// A connection that its other side has closed since is not the client's problem: a read is asked once more.
+/// A connection that its other side has given up is not the client's problem: a read is asked once more, and once only.
 #[tokio::test]
-async fn a_stale_connection_costs_nothing() {
+async fn a_read_is_asked_once_more_on_a_new_connection_and_not_again() {
     let stage = Stage::raise().await;
     let support = stage.token(json!({ "roles": ["support"], "fhirUser": null }));
-    stage.ward.answers("/r4/Patient/p001", Script { vanishes: true, ..Script::json(patient("p001").to_string()) });
-    for _ in 0..5 {
-        assert_eq!(stage.get("/fhir/Patient/p001", &support).await.status(), 200);
+    let script = |manner| Script { manner, ..Script::json(patient("p001").to_string()) };
+    for (manner, expect, asked) in
+        [(Manner::VanishesAfterOne, [200, 200, 200], 5), (Manner::Vanishes, [502, 502, 502], 6)]
+    {
+        stage.ward.answers("/r4/Patient/p001", script(manner));
+        let mut statuses = Vec::new();
+        for _ in 0..3 {
+            let response = stage.get("/fhir/Patient/p001", &support).await;
+            stage.record_of(&response);
+            statuses.push(response.status().as_u16());
+        }
+        assert_eq!((statuses.as_slice(), stage.ward.seen().len()), (expect.as_slice(), asked));
     }
     stage.close().await;
 }

@@ -8,11 +8,14 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use identity::{Acceptor, Line, Peer};
 use std::{
     collections::HashMap,
-    convert::Infallible,
+    io,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
 };
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::net::TcpListener;
 
 /// A request as the upstream saw it.
 #[derive(Clone)]
@@ -29,16 +32,23 @@ pub struct Script {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Bytes,
-    /// Ends the connection after this answer without having said so.
-    pub vanishes: bool,
-    pub never_answers: bool,
+    pub manner: Manner,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    Answers,
+    /// Answers once on a connection; the next request there finds nobody.
+    VanishesAfterOne,
+    Vanishes,
+    NeverAnswers,
 }
 
 impl Script {
     pub fn json(body: impl Into<String>) -> Self {
         let headers = vec![("content-type", "application/fhir+json; charset=utf-8".to_owned())];
         let body = Bytes::from(body.into());
-        Self { status: 200, headers, body, vanishes: false, never_answers: false }
+        Self { status: 200, headers, body, manner: Manner::Answers }
     }
 
     pub fn status(status: u16) -> Self {
@@ -92,49 +102,43 @@ impl Ward {
     }
 
     async fn serve(self: Arc<Self>, line: Line, peer: Peer) {
-        let vanish = Arc::new(Notify::new());
-        let (gone, is_h2) = (vanish.clone(), peer.h2);
+        let (answered, is_h2) = (Arc::new(AtomicBool::new(false)), peer.h2);
         let service = service_fn(move |request: Request<Incoming>| {
-            let (ward, peer, vanish) = (self.clone(), peer.clone(), vanish.clone());
-            async move {
-                let path = request.uri().path_and_query().map_or("", |path| path.as_str()).to_owned();
-                let seen = Seen {
-                    method: request.method().to_string(),
-                    path: path.clone(),
-                    headers: request.headers().clone(),
-                    client: peer.spiffe,
-                };
-                ward.seen.lock().expect("a list").push(seen);
-                let script = ward.scripts.lock().expect("a script").get(&path).cloned();
-                let script = script.unwrap_or_else(|| Script::status(404));
-                if script.never_answers {
-                    std::future::pending::<()>().await;
-                }
-                if script.vanishes {
-                    vanish.notify_one();
-                }
-                let mut response = Response::builder().status(script.status);
-                for (name, value) in &script.headers {
-                    response = response.header(*name, value);
-                }
-                Ok::<_, Infallible>(response.body(Full::new(script.body)).expect("a response"))
-            }
+            let (ward, peer, answered) = (self.clone(), peer.clone(), answered.clone());
+            async move { ward.answer(&request, peer, answered.swap(true, SeqCst)).await }
         });
         let io = TokioIo::new(line);
+        // A client that left is the end of a connection like any other.
         if is_h2 {
-            let _ended =
-                hyper::server::conn::http2::Builder::new(TokioExecutor::new()).serve_connection(io, service).await;
+            let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            let _ended = builder.serve_connection(io, service).await;
         } else {
-            let connection = hyper::server::conn::http1::Builder::new().serve_connection(io, service);
-            tokio::pin!(connection);
-            tokio::select! {
-                _ended = connection.as_mut() => {}
-                () = gone.notified() => {
-                    // Lets the answer out and hears no further request.
-                    connection.as_mut().graceful_shutdown();
-                    let _ended = connection.await;
-                }
-            }
+            let _ended = hyper::server::conn::http1::Builder::new().serve_connection(io, service).await;
         }
+    }
+
+    /// An error ends the connection without an answer.
+    async fn answer(
+        &self,
+        request: &Request<Incoming>,
+        peer: Peer,
+        answered: bool,
+    ) -> io::Result<Response<Full<Bytes>>> {
+        let path = request.uri().path_and_query().map_or("", |path| path.as_str()).to_owned();
+        let (method, headers, client) = (request.method().to_string(), request.headers().clone(), peer.spiffe);
+        self.seen.lock().expect("a list").push(Seen { method, path: path.clone(), headers, client });
+        let script = self.scripts.lock().expect("a script").get(&path).cloned();
+        let script = script.unwrap_or_else(|| Script::status(404));
+        match script.manner {
+            Manner::NeverAnswers => std::future::pending().await,
+            Manner::Vanishes => return Err(io::ErrorKind::BrokenPipe.into()),
+            Manner::VanishesAfterOne if answered => return Err(io::ErrorKind::BrokenPipe.into()),
+            Manner::VanishesAfterOne | Manner::Answers => {}
+        }
+        let mut response = Response::builder().status(script.status);
+        for (name, value) in &script.headers {
+            response = response.header(*name, value);
+        }
+        Ok(response.body(Full::new(script.body)).expect("a response"))
     }
 }

@@ -81,7 +81,7 @@ async fn without_a_seat_nothing_is_said() {
 /// A passage that outlives its time is dropped where it stands, and says so.
 #[tokio::test]
 async fn a_passage_has_an_end_whatever_its_road_does() {
-    let timeouts = Timeouts { request: Duration::from_millis(50), ..Timeouts::default() };
+    let timeouts = Timeouts { request: Duration::from_millis(500), ..Timeouts::default() };
     let stage = Stage::with(Limits::default(), timeouts).await;
     let mut client = stage.client(Http::Two).await;
     client.get("/pier/slow", Some(&stage.nurse())).await.expect_err("no answer");

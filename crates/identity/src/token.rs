@@ -22,7 +22,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// A verified caller. Only this file can make one; holds the principal and what it was verified from.
-#[derive(Clone)]
 pub struct Caller {
     principal: Arc<Principal>,
     token: [u8; 32],

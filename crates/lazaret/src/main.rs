@@ -27,6 +27,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    process::panic_without_words();
     if let Err(error) = process::keep_memory_private() {
         output::note(&format!("error: {error:#}"));
         return ExitCode::FAILURE;

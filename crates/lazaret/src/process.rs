@@ -12,6 +12,18 @@ pub fn keep_memory_private() -> anyhow::Result<()> {
         .context("core files cannot be switched off")
 }
 
+/// A panic says where, and nothing of what: its message may hold what was being handled.
+pub fn panic_without_words() {
+    std::panic::set_hook(Box::new(|panic| crate::output::note(&place(panic))));
+}
+
+fn place(panic: &std::panic::PanicHookInfo<'_>) -> String {
+    match panic.location() {
+        Some(at) => format!("panicked at {}:{}; the passage is recorded as abandoned", at.file(), at.line()),
+        None => "panicked; the passage is recorded as abandoned".to_owned(),
+    }
+}
+
 /// The one place where the wall clock is read. Before 1970 counts as 1970: every token is then not valid yet.
 pub fn now() -> Time {
     #[expect(clippy::disallowed_methods, reason = "the clock that is handed to everyone is made here")]
@@ -41,4 +53,22 @@ impl Stop {
 /// SIGHUP asks for a reload.
 pub fn hangups() -> anyhow::Result<Signal> {
     Ok(signal(SignalKind::hangup())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    #[test]
+    fn a_panic_does_not_repeat_its_message() {
+        let said = Arc::new(Mutex::new(String::new()));
+        let before = std::panic::take_hook();
+        let hook = Arc::clone(&said);
+        std::panic::set_hook(Box::new(move |panic| *hook.lock().expect("test") = place(panic)));
+        let ended = std::panic::catch_unwind(|| panic!("jane doe"));
+        std::panic::set_hook(before);
+        let said = said.lock().expect("test").clone();
+        assert!(ended.is_err() && said.contains("process.rs:") && !said.contains("jane"), "{said}");
+    }
 }

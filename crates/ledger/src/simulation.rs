@@ -423,8 +423,14 @@ fn a_failure_at_every_step_loses_nothing_acknowledged() {
     }
 }
 
+/// Generated sequences of faults: a few here, many in soak.
+#[expect(clippy::disallowed_methods, reason = "how long a test runs stands in the environment")]
+fn sequences() -> u32 {
+    std::env::var("LAZARET_SEQUENCES").ok().and_then(|many| many.parse().ok()).unwrap_or(200)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: sequences(), failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn failures_upon_failures_lose_nothing_acknowledged(
         seed in any::<u64>(),

@@ -5,7 +5,11 @@ use anyhow::{Context, Result, bail};
 use std::{fs, path::Path, process::Command};
 use tidy::{House, Tree};
 
-const SCHEMA: &str = "docs/reference/lazaret.schema.json";
+/// Pages that the binary prints, and how.
+const PRINTED: [(&str, &[&str]); 2] = [
+    ("docs/reference/lazaret.schema.json", &["schema"]),
+    ("docs/reference/settings.md", &["schema", "--format", "markdown"]),
+];
 
 pub fn run(root: &Path) -> Result<()> {
     let tree = Tree::read(root)?;
@@ -20,23 +24,25 @@ pub fn run(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The manifest's JSON Schema, as the binary prints it.
+/// The manifest's JSON Schema and the page of settings, as the binary prints them.
 pub fn schema(root: &Path) -> Result<()> {
     commands::run(commands::cargo(root).args(["build", "--package", "lazaret"]))?;
-    write(root, SCHEMA, &printed(root)?)
+    PRINTED.iter().try_for_each(|(page, words)| write(root, page, &printed(root, words)?))
 }
 
-/// For the suite: is the file what the binary prints?
+/// For the suite: are the files what the binary prints?
 pub fn schema_is_current(root: &Path) -> Result<()> {
-    let kept = fs::read_to_string(root.join(SCHEMA)).unwrap_or_default();
-    if kept != printed(root)? {
-        bail!("{SCHEMA} is not what `lazaret schema` prints; run `cargo xtask schema`");
+    for (page, words) in PRINTED {
+        let kept = fs::read_to_string(root.join(page)).unwrap_or_default();
+        if kept != printed(root, words)? {
+            bail!("{page} is not what `lazaret {}` prints; run `cargo xtask schema`", words.join(" "));
+        }
     }
     Ok(())
 }
 
-fn printed(root: &Path) -> Result<String> {
-    let text = commands::output(Command::new(commands::binary(root)?).arg("schema"))?;
+fn printed(root: &Path, words: &[&str]) -> Result<String> {
+    let text = commands::output(Command::new(commands::binary(root)?).args(words))?;
     Ok(format!("{}\n", text.trim_end()))
 }
 

@@ -31,7 +31,7 @@ cargo xtask COMMAND
                      --only NAME      one part: fuzz, documents, kills or sequences
   interop NAME     one foreign part: medplum, oidc
   bless            write what is generated: the graph in ARCHITECTURE.md, docs/reference
-  schema           write docs/reference/lazaret.schema.json from the binary
+  schema           write the schema and the page of settings from the binary
   doctor           what is installed here, and what that leaves out
 
 Environment that tests read:

@@ -38,6 +38,9 @@ pub fn run(root: &Path) -> Result<ExitCode> {
         }
         let mut command = commands::cargo(root);
         command.args(["test", "--workspace", "--no-fail-fast", "--locked"]).env("LAZARET_SKIPPED", &skips.path);
+        if let Some(folder) = synthea(root) {
+            command.env("LAZARET_SYNTHEA", folder);
+        }
         if foreign {
             command.env("LAZARET_INTEROP", "required");
         }
@@ -50,6 +53,12 @@ pub fn run(root: &Path) -> Result<ExitCode> {
     let ignored = if count.ignored > 0 { format!(", {} ignored", count.ignored) } else { String::new() };
     println!("\nlazaret: {} passed, {} failed{ignored}", count.passed, count.failed);
     Ok(code)
+}
+
+/// Synthetic patients made by others: where the environment says, or in the sample data beside the checkout.
+fn synthea(root: &Path) -> Option<PathBuf> {
+    let beside = || Some(root.parent()?.join("shared").join("data").join("synthea"));
+    std::env::var_os("LAZARET_SYNTHEA").map(PathBuf::from).or_else(beside).filter(|folder| folder.is_dir())
 }
 
 fn done(result: Result<()>) -> Result<Ended> {

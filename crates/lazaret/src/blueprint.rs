@@ -2,8 +2,11 @@
 //! line and a hint. Wiring moves it apart; afterwards no value holds the whole configuration.
 
 use crate::manifest::{self, AssetKind, FhirRoad, Manifest};
+use identity::DenyList;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
@@ -39,9 +42,16 @@ pub struct Road {
     pub projections: String,
     pub unlabelled: String,
     pub relationship: Vec<manifest::RelationshipSource>,
-    pub deny: Option<PathBuf>,
+    pub deny: Option<Deny>,
     pub step_up: manifest::StepUp,
     pub limits: manifest::Limits,
+}
+
+/// The deny list: where it lies, and what it says now.
+#[derive(Clone)]
+pub struct Deny {
+    pub path: PathBuf,
+    pub list: DenyList,
 }
 
 /// A certificate chain and its key, PEM.
@@ -68,6 +78,7 @@ pub struct Issuer {
     pub algorithms: Vec<String>,
     pub keys: KeySource,
     pub roles_claim: Option<String>,
+    pub roles: Option<BTreeMap<String, String>>,
     pub acr_levels: Vec<(String, u8)>,
     pub leeway: Duration,
 }
@@ -125,6 +136,20 @@ impl fmt::Display for Faults {
 }
 
 impl std::error::Error for Faults {}
+
+/// Parses a deny list whose entries may only name these issuers: a misspelt one would deny nobody.
+pub fn deny_list(text: &str, issuers: &[&str]) -> Result<DenyList, String> {
+    let list = DenyList::parse(text).map_err(|error| error.to_string())?;
+    for (at, line) in
+        text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.trim().starts_with('#'))
+    {
+        let issuer = line.trim().split(' ').nth(1).unwrap_or_default();
+        if !issuers.contains(&issuer) {
+            return Err(format!("deny list, line {}: no issuer is named `{issuer}`", at + 1));
+        }
+    }
+    Ok(list)
+}
 
 impl Blueprint {
     /// Reads and judges the manifest at `path`.
@@ -283,6 +308,7 @@ impl Judge<'_> {
         let client_trust = road.client_trust.as_ref().map(|path| self.file(path));
         let policies = self.policies(&road.policies);
         let projections = self.text_file(&road.projections);
+        let deny = road.deny.as_ref().map(|path| self.deny(manifest, path));
         Some(Road {
             listen: listen?,
             base: base?,
@@ -298,10 +324,26 @@ impl Judge<'_> {
             projections: projections?,
             unlabelled: road.unlabelled.get_ref().clone(),
             relationship: road.relationship.clone(),
-            deny: road.deny.as_ref().map(|path| self.folder.join(path.get_ref())),
+            deny: match deny {
+                Some(read) => Some(read?),
+                None => None,
+            },
             step_up: road.step_up.clone(),
             limits: road.limits.clone(),
         })
+    }
+
+    /// A list that cannot be read, or names an issuer that is not there, would deny nobody: both are faults.
+    fn deny(&mut self, manifest: &Manifest, at: &Spanned<String>) -> Option<Deny> {
+        let text = self.text_file(at)?;
+        let names: Vec<&str> = manifest.issuer.keys().map(String::as_str).collect();
+        match deny_list(&text, &names) {
+            Ok(list) => Some(Deny { path: self.folder.join(at.get_ref()), list }),
+            Err(what) => {
+                self.fault(at, what, "write `jti|sub|client ISSUER-NAME VALUE`, one a line");
+                None
+            }
+        }
     }
 
     fn upstream(&mut self, manifest: &Manifest, flow: &manifest::Flow, road: &FhirRoad) -> Option<Upstream> {
@@ -411,6 +453,7 @@ impl Judge<'_> {
             algorithms: issuer.algorithms.get_ref().clone(),
             keys: keys?,
             roles_claim: issuer.roles_claim.clone(),
+            roles: issuer.roles.clone(),
             acr_levels: issuer.acr_levels.clone().into_iter().collect(),
             leeway: Duration::from_secs(*issuer.leeway_s.get_ref()),
         })
@@ -449,6 +492,9 @@ impl Judge<'_> {
                 "stranger_seats must be fewer than seats".to_owned(),
                 "leave seats for callers who are known",
             );
+        }
+        for path in [&evidence.directory, &evidence.pseudonym_keys, &evidence.log_key] {
+            self.refuse_folder(path, &self.folder.join(path.get_ref()));
         }
         Some(Book {
             directory: self.folder.join(evidence.directory.get_ref()),
@@ -500,9 +546,29 @@ impl Judge<'_> {
 
     fn pair(&mut self, certificate: &Spanned<String>, key: &Spanned<String>) -> Option<Pair> {
         let (chain, key_pem) = (self.file(certificate), self.file(key));
+        let mode = std::fs::metadata(self.folder.join(key.get_ref())).map(|file| file.permissions().mode());
+        if mode.is_ok_and(|mode| mode & 0o077 != 0) {
+            self.fault(
+                key,
+                format!("others may read the key `{}`", key.get_ref()),
+                "chmod 600 it; if others did read it, replace it",
+            );
+        }
         let (chain, key_pem) = (chain?, key_pem?);
         self.refuse_development(certificate, &chain);
         Some(Pair { certificate: chain, key: key_pem })
+    }
+
+    /// Nothing in a folder of `up` serves production, whichever manifest names it.
+    fn refuse_folder<T>(&mut self, at: &Spanned<T>, path: &Path) {
+        let marked = |path: PathBuf| path.ancestors().any(|folder| folder.join(DEVELOPMENT_MARK).exists());
+        if self.material == Material::Production && path.canonicalize().is_ok_and(marked) {
+            self.fault(
+                at,
+                format!("`{}` lies in a folder that `lazaret up` made", path.display()),
+                "use material of your own; what `up` made never serves production",
+            );
+        }
     }
 
     fn refuse_development(&mut self, at: &Spanned<String>, pem: &[u8]) {
@@ -519,6 +585,7 @@ impl Judge<'_> {
         let path = self.folder.join(at.get_ref());
         match std::fs::read(&path) {
             Ok(bytes) => {
+                self.refuse_folder(at, &path);
                 self.refuse_development(at, &bytes);
                 Some(bytes)
             }

@@ -140,6 +140,9 @@ pub enum Evidence {
         /// A checkpoint kept elsewhere; any change to what it covers is found.
         #[arg(long)]
         since: Option<PathBuf>,
+        /// The log's verifier key (C2SP vkey), kept elsewhere. Without it the book's own word is taken.
+        #[arg(long)]
+        key: Option<String>,
         /// Write the current checkpoint to this file, to keep elsewhere.
         #[arg(long)]
         save: Option<PathBuf>,

@@ -18,8 +18,9 @@ pub fn evidence(command: &Evidence) -> anyhow::Result<ExitCode> {
             list(&directory_of(book)?, *last, reason.as_deref(), Shape::of(*json))
         }
         Evidence::Show { record, book, json } => show(&directory_of(book)?, record, Shape::of(*json)),
-        Evidence::Verify { book, since, save, json } => {
-            verify(&directory_of(book)?, since.as_deref(), save.as_deref(), Shape::of(*json))
+        Evidence::Verify { book, since, key, save, json } => {
+            let kept = Kept { since: since.as_deref(), key: key.as_deref() };
+            verify(&directory_of(book)?, &kept, save.as_deref(), Shape::of(*json))
         }
     }
 }
@@ -159,10 +160,16 @@ fn proven(directory: &Path, index: u64) -> anyhow::Result<evidence::Proof> {
     Ok(ledger::prove(directory, index)?)
 }
 
-fn verify(directory: &Path, since: Option<&Path>, save: Option<&Path>, shape: Shape) -> anyhow::Result<ExitCode> {
-    let kept =
-        since.map(std::fs::read_to_string).transpose().context("the checkpoint kept elsewhere cannot be read")?;
-    let outcome = ledger::verify(directory, Against { since: kept.as_deref(), key: None });
+/// What was kept elsewhere.
+struct Kept<'a> {
+    since: Option<&'a Path>,
+    key: Option<&'a str>,
+}
+
+fn verify(directory: &Path, kept: &Kept<'_>, save: Option<&Path>, shape: Shape) -> anyhow::Result<ExitCode> {
+    let since =
+        kept.since.map(std::fs::read_to_string).transpose().context("the checkpoint kept elsewhere cannot be read")?;
+    let outcome = ledger::verify(directory, Against { since: since.as_deref(), key: kept.key });
     match (&outcome, shape) {
         (Ok(report), Shape::Text) => {
             output::say(&format!(

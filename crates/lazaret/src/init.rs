@@ -3,7 +3,7 @@
 use crate::blueprint::{Blueprint, Faults, Material};
 use crate::cli::{Config, Init};
 use crate::{output, process, starter, wiring};
-use anyhow::{Context, bail};
+use anyhow::bail;
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -19,7 +19,7 @@ pub fn init(args: &Init) -> anyhow::Result<ExitCode> {
     }
     for folder in ["policies", "keys", "tls"] {
         let path = directory.join(folder);
-        std::fs::create_dir_all(&path).with_context(|| format!("`{}` cannot be made", path.display()))?;
+        wiring::private_folder(&path)?;
     }
     starter::write_policies(&directory.join("policies"))?;
     starter::write_if_missing(&directory.join("deny.list"), starter::DENY)?;

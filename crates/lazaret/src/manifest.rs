@@ -146,10 +146,13 @@ pub struct Issuer {
     pub key_hosts: Vec<String>,
     /// Claim that holds the caller's roles, steps apart by dots (`realm_access.roles`). The profile knows one.
     pub roles_claim: Option<String>,
+    /// From the issuer's names of roles to ours (`"Ward Nurse" = "nurse"`). With it, a role that is not listed is none;
+    /// without it, whoever runs the issuer may name any role.
+    pub roles: Option<BTreeMap<String, String>>,
     /// `acr` values beyond the profile's own, with the level (0 to 3) each proves.
     #[serde(default)]
     pub acr_levels: BTreeMap<String, u8>,
-    /// Clock leeway; 60 at most.
+    /// Clock leeway; 60 at most. Of several issuers the smallest counts, for all.
     #[serde(default = "default_leeway_s")]
     #[schemars(with = "u64")]
     pub leeway_s: Spanned<u64>,

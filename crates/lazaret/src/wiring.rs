@@ -10,7 +10,7 @@ use anyhow::Context;
 use gateway::fhir::{Fhir, Upstream, UpstreamSettings};
 pub use generation::JSON_DEPTH;
 use generation::{Lasting, Rules};
-use identity::{Acceptor, AcceptorSettings, Bundle, Clients, DenyList, Pem};
+use identity::{Acceptor, AcceptorSettings, Bundle, Clients, Pem};
 use ledger::Ledger;
 use lexicon::Time;
 use passage::{Admin, Clock, Deadline, Desk, House, Telemetry, listen, listen_admin};
@@ -73,7 +73,7 @@ pub fn create_book(book: &Book, now: Time) -> anyhow::Result<()> {
 }
 
 /// A folder that only its owner may enter.
-fn private_folder(path: &Path) -> anyhow::Result<()> {
+pub fn private_folder(path: &Path) -> anyhow::Result<()> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.with_context(|| format!("`{}` cannot be made", path.display()))
 }
@@ -126,7 +126,7 @@ async fn together(serving: Serving, ledger: Arc<Ledger>, telemetry: Telemetry) -
     };
     let upkeep = tokio::spawn(
         Upkeep { house: Arc::clone(&house), lasting, front: front.clone(), manifest, material }
-            .run(blueprint.road.deny.clone()),
+            .run(Denied::of(&blueprint)),
     );
     let beside = beside.map(|start| tokio::spawn(start(until_stop())));
     let admin = Arc::new(Admin::new(Arc::clone(&desk), operators));
@@ -155,49 +155,73 @@ struct Upkeep {
 }
 
 impl Upkeep {
-    async fn run(self, deny: Option<PathBuf>) -> anyhow::Result<()> {
+    async fn run(self, mut denied: Denied) -> anyhow::Result<()> {
         let mut hangups = process::hangups()?;
         let mut second = tokio::time::interval(Duration::from_millis(500));
         let mut minute = tokio::time::interval(Duration::from_secs(60));
-        let mut seen = None;
         loop {
             tokio::select! {
                 _ = hangups.recv() => {
                     match self.reload().await {
-                        Ok(()) => output::note("reloaded"),
+                        Ok(now) => {
+                            denied = now;
+                            output::note("reloaded");
+                        }
                         Err(error) => output::note(&format!("not reloaded, the old rules stay: {error:#}")),
                     }
-                    seen = None;
                 }
-                _ = second.tick() => self.deny(deny.as_deref(), &mut seen),
+                _ = second.tick() => denied.look(&self.house),
                 _ = minute.tick() => self.house.generation().verifier.refresh(process::now()).await,
             }
         }
     }
 
-    async fn reload(&self) -> anyhow::Result<()> {
+    async fn reload(&self) -> anyhow::Result<Denied> {
         let blueprint =
             Blueprint::read(&self.manifest, self.material).map_err(|faults: Faults| anyhow::anyhow!("{faults}"))?;
         let now = process::now();
         let next = generation::generation(&blueprint, &self.lasting, now)?;
-        self.front.gateway.replace(&gateway_front(&blueprint.road)?)?;
-        self.front.admin.replace(&admin_front(&blueprint.admin)?)?;
+        // Everything that can fail comes before the first thing that changes.
+        let (gateway, admin) = (gateway_front(&blueprint.road)?, admin_front(&blueprint.admin)?);
+        acceptors(&blueprint)?;
         next.verifier.warm(now).await;
-        self.house.reload(next).await.map_err(|_| anyhow::anyhow!("the book cannot be written"))
+        self.house.reload(next).await.map_err(|_| anyhow::anyhow!("the book cannot be written"))?;
+        self.front.gateway.replace(&gateway)?;
+        self.front.admin.replace(&admin)?;
+        Ok(Denied::of(&blueprint))
+    }
+}
+
+/// The deny list, looked at again and again.
+struct Denied {
+    path: Option<PathBuf>,
+    issuers: Vec<String>,
+    /// What was there at the last look, understood or not; within, nothing when there was no file.
+    seen: Option<Option<Vec<u8>>>,
+}
+
+impl Denied {
+    fn of(blueprint: &Blueprint) -> Self {
+        let path = blueprint.road.deny.as_ref().map(|deny| deny.path.clone());
+        Self { path, issuers: blueprint.issuers.iter().map(|issuer| issuer.name.clone()).collect(), seen: None }
     }
 
-    /// Rereads the deny list when its file has changed. A file that cannot be understood changes nothing, and is named.
-    fn deny(&self, path: Option<&Path>, seen: &mut Option<Vec<u8>>) {
-        let Some(path) = path else { return };
-        let Ok(bytes) = std::fs::read(path) else { return };
-        if seen.as_ref() == Some(&bytes) {
+    /// Rereads the list when its file has changed. A file that is gone or cannot be understood changes nothing, and is
+    /// named once: who is denied stays denied.
+    fn look(&mut self, house: &House<Fhir>) {
+        let Some(path) = &self.path else { return };
+        let bytes = std::fs::read(path).ok();
+        if self.seen.as_ref() == Some(&bytes) {
             return;
         }
-        match DenyList::parse(&String::from_utf8_lossy(&bytes)) {
-            Ok(list) => self.house.generation().verifier.deny(list),
-            Err(error) => output::note(&format!("{}: {error}; the list before it still counts", path.display())),
+        let issuers: Vec<&str> = self.issuers.iter().map(String::as_str).collect();
+        let text = bytes.as_ref().and_then(|bytes| std::str::from_utf8(bytes).ok());
+        match text.map(|text| blueprint::deny_list(text, &issuers)) {
+            Some(Ok(list)) => house.generation().verifier.deny(list),
+            Some(Err(error)) => output::note(&format!("{}: {error}; the list before it still counts", path.display())),
+            None => output::note(&format!("{} cannot be read; the list before it still counts", path.display())),
         }
-        *seen = Some(bytes);
+        self.seen = Some(bytes);
     }
 }
 
@@ -237,7 +261,12 @@ fn material(pair: &blueprint::Pair) -> anyhow::Result<identity::Material> {
 fn lasting(road: &blueprint::Road) -> anyhow::Result<Lasting> {
     let mut settings = UpstreamSettings::new(&road.upstream.base);
     settings.answer_timeout = Duration::from_secs(road.limits.upstream_timeout_s);
-    Ok(Lasting { upstream: Arc::new(Upstream::new(settings, hops::to_upstream(road)?)?) })
+    let upstream = Arc::new(Upstream::new(settings, hops::to_upstream(road)?)?);
+    let from = &road.upstream;
+    let mut made_from = format!("{}\n{}\n{}\n", from.base, from.address, from.identity).into_bytes();
+    made_from.extend_from_slice(&from.trust);
+    made_from.extend_from_slice(&from.client.certificate);
+    Ok(Lasting { upstream, made_from })
 }
 
 fn desk_settings(road: &blueprint::Road) -> passage::Settings {

@@ -9,6 +9,7 @@ use identity::{
     Acceptor, AcceptorSettings, Authority, Bundle, Clients, DevelopmentIssuer, Material, Pem, TRUST_DOMAIN, TrustDomain,
 };
 use lexicon::Time;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -44,7 +45,12 @@ impl Folder {
             if beside.exists() {
                 std::fs::remove_dir_all(&beside)?;
             }
-            std::fs::create_dir_all(&beside).with_context(|| format!("`{}` cannot be made", beside.display()))?;
+            if let Some(parent) = beside.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+                std::fs::create_dir_all(parent)?;
+            }
+            // Not "make if missing": a folder that somebody else put there is not ours.
+            let made = std::fs::DirBuilder::new().mode(0o700).create(&beside);
+            made.with_context(|| format!("`{}` cannot be made", beside.display()))?;
             output::note(&format!("making {}", path.display()));
             Self::make(&beside, patients, now)?;
             std::fs::rename(&beside, path).with_context(|| format!("`{}` cannot be put in place", path.display()))?;
@@ -68,7 +74,7 @@ impl Folder {
         output::note("  authority, issuer and keys");
         Authority::create(path, now)?;
         for folder in ["issuer", "policies", "keys", "tls"] {
-            std::fs::create_dir_all(path.join(folder))?;
+            wiring::private_folder(&path.join(folder))?;
         }
         let issuer = DevelopmentIssuer::create(&path.join("issuer"))?;
         std::fs::write(path.join("issuer/jwks.json"), issuer.jwks())?;

@@ -6,7 +6,7 @@ use crate::manifest::{Profile, RelationshipSource};
 use anyhow::Context;
 use fhir::{Limits, Projections, capability::About};
 use gateway::fhir::{Fhir, Settings, Upstream};
-use identity::{AcrLevel, Algorithm, Bundle, IssuerNames, IssuerSettings, Verifier};
+use identity::{AcrLevel, Algorithm, Bundle, IssuerNames, IssuerSettings, RoleMap, Verifier};
 use lexicon::{Challenge, Time};
 use passage::Generation;
 use policy::{Engine, Sources};
@@ -15,9 +15,11 @@ use std::sync::Arc;
 /// Deeper documents are refused. R4 resources stay far below.
 pub const JSON_DEPTH: usize = 64;
 
-/// What outlives a generation.
+/// What outlives a generation: the way to the upstream. It changes with a restart.
 pub struct Lasting {
     pub upstream: Arc<Upstream>,
+    /// What it was made from, for the generation's hash.
+    pub made_from: Vec<u8>,
 }
 
 /// What decides, without anything that connects.
@@ -38,7 +40,7 @@ pub fn rules(blueprint: &Blueprint) -> anyhow::Result<Rules> {
 pub fn generation(blueprint: &Blueprint, lasting: &Lasting, now: Time) -> anyhow::Result<Generation<Fhir>> {
     let road = &blueprint.road;
     let Rules { engine, projections } = rules(blueprint)?;
-    let hash = hash(blueprint, &engine);
+    let hash = hash(blueprint, &engine, lasting);
     let about = About {
         software_version: env!("CARGO_PKG_VERSION").to_owned(),
         base: road.base.clone(),
@@ -64,7 +66,7 @@ pub fn generation(blueprint: &Blueprint, lasting: &Lasting, now: Time) -> anyhow
 }
 
 /// SHA-256 over everything that decides, each part with its length, as evidence records it.
-fn hash(blueprint: &Blueprint, engine: &Engine) -> [u8; 32] {
+fn hash(blueprint: &Blueprint, engine: &Engine, lasting: &Lasting) -> [u8; 32] {
     let mut text = Vec::new();
     let mut part = |bytes: &[u8]| {
         text.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
@@ -86,6 +88,7 @@ fn hash(blueprint: &Blueprint, engine: &Engine) -> [u8; 32] {
             &issuer.algorithms.join(" "),
         ];
         words.iter().for_each(|word| part(word.as_bytes()));
+        part(format!("{:?}", issuer.roles).as_bytes());
         part(issuer.roles_claim.as_deref().unwrap_or_default().as_bytes());
         issuer.acr_levels.iter().for_each(|(acr, level)| part(format!("{acr}={level}").as_bytes()));
         match &issuer.keys {
@@ -96,7 +99,11 @@ fn hash(blueprint: &Blueprint, engine: &Engine) -> [u8; 32] {
             }
         }
     }
-    part(&blueprint.road.upstream.trust);
+    part(&lasting.made_from);
+    let road = &blueprint.road;
+    part(road.base.as_bytes());
+    part(road.zone.as_bytes());
+    part(format!("{:?} {:?} {}", road.step_up.acr_values, road.step_up.max_age_s, leeway_s(blueprint)).as_bytes());
     part(blueprint.road.client_trust.as_deref().unwrap_or_default());
     evidence::sha256(&[&text])
 }
@@ -105,7 +112,7 @@ pub fn verifier(blueprint: &Blueprint, generation: [u8; 32]) -> anyhow::Result<V
     let issuers = blueprint.issuers.iter().map(issuer).collect::<anyhow::Result<Vec<_>>>()?;
     let mut settings = identity::Settings::new(issuers, vec![blueprint.road.base.clone()]);
     settings.generation = generation;
-    settings.leeway_s = blueprint.issuers.iter().map(|issuer| issuer.leeway.as_secs()).max().unwrap_or(30);
+    settings.leeway_s = leeway_s(blueprint);
     let documents = blueprint.issuers.iter().filter_map(|issuer| match &issuer.keys {
         KeySource::Discovery { trust, other_hosts } => Some(Bundle::from_pem(trust).map(|bundle| {
             let others = other_hosts.iter().map(|host| format!("https://{host}"));
@@ -114,12 +121,15 @@ pub fn verifier(blueprint: &Blueprint, generation: [u8; 32]) -> anyhow::Result<V
         KeySource::Pinned(_) => None,
     });
     let fetch: Arc<dyn identity::Fetch> = Arc::new(Documents::new(documents.collect::<Result<Vec<_>, _>>()?));
-    if let Some(path) = &blueprint.road.deny
-        && let Ok(text) = std::fs::read_to_string(path)
-    {
-        settings.denied = identity::DenyList::parse(&text).with_context(|| format!("{}", path.display()))?;
+    if let Some(deny) = &blueprint.road.deny {
+        settings.denied = deny.list.clone();
     }
     Ok(Verifier::new(settings, fetch)?)
+}
+
+/// One leeway for all issuers: the strictest.
+fn leeway_s(blueprint: &Blueprint) -> u64 {
+    blueprint.issuers.iter().map(|issuer| issuer.leeway.as_secs()).min().unwrap_or(30)
 }
 
 fn issuer(issuer: &blueprint::Issuer) -> anyhow::Result<IssuerSettings> {
@@ -141,6 +151,9 @@ fn issuer(issuer: &blueprint::Issuer) -> anyhow::Result<IssuerSettings> {
     settings.algorithms = algorithms.collect::<Option<Vec<_>>>().context("an algorithm is not known")?;
     if let Some(path) = &issuer.roles_claim {
         settings.claims.roles = path.split('.').map(str::to_owned).collect();
+    }
+    if let Some(roles) = &issuer.roles {
+        settings.roles = RoleMap::Listed(roles.clone());
     }
     settings.acr_levels = issuer
         .acr_levels

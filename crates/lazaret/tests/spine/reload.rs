@@ -64,6 +64,18 @@ async fn the_deny_list_acts_by_itself() {
     assert_eq!((refused.status, refused.reason().as_str()), (401, "credential.invalid"));
     assert_eq!(house.record_of(refused.trace())["reason"], "credential.revoked");
     assert_eq!(caller.get("/fhir/Patient/p001", Some(&support)).await.status, 200, "others are not touched");
+    // A list that is gone, or that means nobody we know, changes nothing: who is denied stays denied.
+    std::fs::remove_file(house.data.join("deny.list")).expect("removed");
+    house.signal("-HUP");
+    while !house.log().contains("not reloaded") {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(caller.get("/fhir/Patient/p001", Some(&nurse)).await.status, 401);
+    std::fs::write(house.data.join("deny.list"), "sub Dev nurse-1\n").expect("written");
+    while !house.log().contains("no issuer is named `Dev`") {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(caller.get("/fhir/Patient/p001", Some(&nurse)).await.status, 401);
     std::fs::write(house.data.join("deny.list"), "# nobody\n").expect("written");
     assert_eq!(until_not(&caller, &nurse, 401).await.status, 200);
 }

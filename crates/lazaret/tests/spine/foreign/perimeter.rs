@@ -4,6 +4,7 @@ use super::parts::{FhirServer, OpenIdProvider};
 use crate::house::BINARY;
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
@@ -69,7 +70,9 @@ impl Perimeter {
             params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
             let certificate = params.signed_by(&key, &issuer).expect("signed");
             std::fs::write(self.path(&format!("{stem}.pem")), certificate.pem()).expect("written");
-            std::fs::write(self.path(&format!("{stem}.key")), key.serialize_pem()).expect("written");
+            let path = self.path(&format!("{stem}.key"));
+            std::fs::write(&path, key.serialize_pem()).expect("written");
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("set");
         }
     }
 

@@ -35,7 +35,13 @@ impl Admin {
     /// A small passage of its own: a docket, a verdict, a receipt.
     async fn pass(&self, parts: Parts, link: &Link) -> Result<Recorded, Silence> {
         let is_metrics = parts.method == Method::GET && parts.uri.path() == "/metrics";
-        let arrival = Arrival { parts, carries_body: false, peer: link.peer.clone(), source: link.source };
+        let arrival = Arrival {
+            parts,
+            carries_body: false,
+            peer: link.peer.clone(),
+            source: link.source,
+            verified: Arc::default(),
+        };
         let mut case = Case::open(&arrival, &self.desk).await?.on("admin");
         case.reach(Station::Authenticate);
         let operator = link.peer.spiffe.as_ref().filter(|id| self.operators.contains(id));
@@ -43,6 +49,7 @@ impl Admin {
             case.seen_as(Kind::Stranger, None);
             return refuse(case, Reason::PolicyRefused).await;
         };
+        link.verified();
         case.seen_as(Kind::Workload, Some(operator));
         if !is_metrics {
             return refuse(case, Reason::ResourceAbsent).await;

@@ -25,7 +25,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -61,7 +61,15 @@ pub(crate) struct Link {
     berths: Arc<Semaphore>,
     alive: mpsc::Sender<Infallible>,
     requests: AtomicU64,
+    /// Somebody was verified on it.
+    verified: Arc<AtomicBool>,
     hangup: Notify,
+}
+
+impl Link {
+    pub fn verified(&self) {
+        self.verified.store(true, Ordering::Relaxed);
+    }
 }
 
 pub(crate) async fn converse<D: Door>(socket: TcpStream, acceptor: &Acceptor, door: Arc<D>, guest: Guest) {
@@ -77,6 +85,7 @@ pub(crate) async fn converse<D: Door>(socket: TcpStream, acceptor: &Acceptor, do
         berths: Arc::new(Semaphore::new(berths)),
         alive,
         requests: AtomicU64::new(0),
+        verified: Arc::default(),
         hangup: Notify::new(),
         peer: Arc::new(peer),
     });
@@ -190,12 +199,15 @@ fn is_foreign(ended: &hyper::Result<()>) -> bool {
 async fn quiet(link: &Link, limits: &Limits, timeouts: &Timeouts, mut closing: watch::Receiver<()>) {
     loop {
         let seen = link.requests.load(Ordering::Relaxed);
+        let verified = link.verified.load(Ordering::Relaxed);
+        let idle = if verified { timeouts.idle } else { timeouts.idle.min(timeouts.idle_unverified) };
         tokio::select! {
             _ = closing.changed() => return,
-            () = sleep(timeouts.idle) => {}
+            () = sleep(idle) => {}
         }
         let resting = link.berths.available_permits() == limits.berths;
-        if resting && link.requests.load(Ordering::Relaxed) == seen {
+        let promoted = link.verified.load(Ordering::Relaxed) != verified;
+        if resting && !promoted && link.requests.load(Ordering::Relaxed) == seen {
             return;
         }
     }
@@ -227,7 +239,13 @@ impl<R: Road> Door for House<R> {
             return Err(Silence::Surplus);
         };
         let alive = link.alive.clone();
-        let arrival = Arrival { parts, carries_body, peer: link.peer.clone(), source: link.source };
+        let arrival = Arrival {
+            parts,
+            carries_body,
+            peer: link.peer.clone(),
+            source: link.source,
+            verified: link.verified.clone(),
+        };
         let (client, reply) = Client::new();
         let longest = House::desk(&self).settings.timeouts.request;
         tokio::spawn(async move {

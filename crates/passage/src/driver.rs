@@ -2,7 +2,10 @@
 
 use crate::{Generation, Halted, House, Received, Recorded, Reply, Road, Silence, desk::Desk};
 use identity::Peer;
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{Arc, atomic::AtomicBool},
+};
 use tokio::sync::oneshot;
 
 /// A request as the listener hands it over.
@@ -11,6 +14,8 @@ pub struct Arrival {
     pub(crate) carries_body: bool,
     pub(crate) peer: Arc<Peer>,
     pub(crate) source: IpAddr,
+    /// Set once a caller is verified: the connection may then rest for longer.
+    pub(crate) verified: Arc<AtomicBool>,
 }
 
 /// What leaves the ladder early: a case that can still be recorded, or nothing that can be said.

@@ -21,7 +21,8 @@ pub struct Limits {
     /// Requests with one token.
     pub tokens: Rate,
     pub open_connections: usize,
-    pub open_connections_per_address: usize,
+    /// None: an eighth of all, so that one address cannot take every connection; never fewer than 8.
+    pub open_connections_per_address: Option<usize>,
     /// Handshakes at a time; more wait for their turn.
     pub handshakes: usize,
     /// Live passages of one connection. A reset HTTP/2 stream gives its berth back only when its passage has ended.
@@ -40,7 +41,7 @@ impl Default for Limits {
             refusals: Rate { count: 60, period_s: 60, burst: 60 },
             tokens: Rate { count: 6000, period_s: 60, burst: 400 },
             open_connections: 4096,
-            open_connections_per_address: 1024,
+            open_connections_per_address: None,
             handshakes: 64,
             berths: 64,
             live_per_address: 1024,
@@ -48,6 +49,12 @@ impl Default for Limits {
             header_count: 64,
             header_bytes: 32 * 1024,
         }
+    }
+}
+
+impl Limits {
+    fn open_of_one_address(&self) -> usize {
+        self.open_connections_per_address.unwrap_or_else(|| (self.open_connections / 8).max(8))
     }
 }
 
@@ -59,6 +66,8 @@ pub struct Timeouts {
     pub header: Duration,
     /// A connection without a live passage.
     pub idle: Duration,
+    /// The same for a connection on which nobody has been verified yet, if that is shorter.
+    pub idle_unverified: Duration,
     /// A whole passage, whatever its parts may take.
     pub request: Duration,
     /// Waiting for a seat in the book.
@@ -75,6 +84,7 @@ impl Default for Timeouts {
             handshake: Duration::from_secs(5),
             header: Duration::from_secs(10),
             idle: Duration::from_secs(60),
+            idle_unverified: Duration::from_secs(10),
             request: Duration::from_secs(30),
             seat: Duration::from_secs(2),
             drain: Duration::from_secs(10),
@@ -120,7 +130,7 @@ impl Guards {
             strangers: Gcra::new(limits.strangers, KEYS),
             refusals: Gcra::new(limits.refusals, KEYS),
             tokens: Gcra::new(limits.tokens, KEYS),
-            open: Headcount::new(limits.open_connections_per_address),
+            open: Headcount::new(limits.open_of_one_address()),
             live: Headcount::new(limits.live_per_address),
             callers: Headcount::new(limits.live_per_caller),
         }
@@ -178,6 +188,16 @@ mod tests {
         assert_ne!(of("2001:db8:0:1::1"), of("2001:db8::1"));
         assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
         assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+    }
+
+    #[test]
+    fn one_address_never_has_every_connection_of_a_busy_listener() {
+        let of = |open_connections, open_connections_per_address| {
+            Limits { open_connections, open_connections_per_address, ..Limits::default() }.open_of_one_address()
+        };
+        assert_eq!((of(1024, None), of(4096, None)), (128, 512));
+        assert_eq!(of(16, None), 8, "a small listener still lets a browser in");
+        assert_eq!(of(1024, Some(1000)), 1000, "whoever sets it has it");
     }
 
     #[test]

@@ -8,7 +8,10 @@ use crate::{
 use identity::{Caller, Verifier};
 use lexicon::{Context, Halt, Kind, Question, Reason, Relationship, Station};
 use policy::{Engine, Plan};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 /// A docket is open: from here on whatever happens is written.
 pub struct Received {
@@ -98,6 +101,7 @@ impl Received {
         };
         match verified {
             Ok(caller) if caller.principal().kind != Kind::Stranger => {
+                arrival.verified.store(true, Relaxed);
                 case.known(&caller).await?;
                 if let Err(wait) = case.charge_token(&caller) {
                     return throttle(case, Reason::LimitToken, wait);

@@ -4,7 +4,7 @@ use crate::stage::{Http, Stage, get, read, record_of};
 use evidence::Leaf;
 use lexicon::Reason;
 use passage::{Limits, Rate, Timeouts};
-use std::sync::atomic::Ordering::SeqCst;
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn slow(burst: u32) -> Rate {
@@ -167,6 +167,48 @@ async fn an_address_has_its_rate_of_connections() {
     drop((first, second));
     let records = stage.close().await;
     assert!(records.iter().any(|r| r.leaf == Leaf::Tally && r.client_tls.as_deref() == Some("limit: connections")));
+}
+
+/// One address that opens all it can leaves room for others.
+#[tokio::test]
+async fn one_address_cannot_take_every_connection() {
+    let limits = Limits { open_connections: 32, ..Limits::default() };
+    let stage = Stage::with(limits, Timeouts::default()).await;
+    let mut held = Vec::new();
+    for _ in 0..40 {
+        held.push(tokio::net::TcpStream::connect(stage.address).await.expect("accepted by the kernel"));
+    }
+    // Those beyond the share are closed; the test goes on when the door has closed the last of them.
+    let mut nothing = Vec::new();
+    let last = held.last_mut().expect("a connection");
+    assert_eq!(last.read_to_end(&mut nothing).await.unwrap_or(0), 0);
+    let mut other = stage.client_from("127.0.0.2", Http::Two).await;
+    assert_eq!(other.get("/pier/ok", Some(&stage.nurse())).await.expect("an answer").status(), 200);
+    drop((held, other));
+    stage.close().await;
+}
+
+/// Who never showed a token may not rest as long as who did.
+#[tokio::test]
+async fn a_connection_on_which_nobody_was_verified_ends_sooner() {
+    let hour = Duration::from_secs(3600);
+    let timeouts =
+        Timeouts { idle: hour, header: hour, idle_unverified: Duration::from_secs(1), ..Timeouts::default() };
+    let stage = Stage::with(Limits::default(), timeouts).await;
+    let mut nurse = stage.client(Http::Two).await;
+    assert_eq!(nurse.get("/pier/ok", Some(&stage.nurse())).await.expect("an answer").status(), 200);
+    for http in [Http::One, Http::Two] {
+        let mut line = stage.dial(http).await;
+        let mut said = Vec::new();
+        // It would wait for an hour.
+        let _ended = line.read_to_end(&mut said).await;
+    }
+    let mut stranger = stage.client(Http::Two).await;
+    assert_eq!(stranger.get("/pier/ok", None).await.expect("an answer").status(), 401);
+    stranger.ended().await;
+    assert_eq!(nurse.get("/pier/ok", Some(&stage.nurse())).await.expect("still there").status(), 200);
+    drop((nurse, stranger));
+    stage.close().await;
 }
 
 /// The log line of an answer is a projection of its record and names nobody.

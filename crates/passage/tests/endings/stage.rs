@@ -25,7 +25,11 @@ use std::{
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::oneshot,
+    task::JoinHandle,
+};
 
 pub const AUDIENCE: &str = "https://localhost:8443/fhir";
 const ADMIN: &str = "spiffe://lazaret.localhost/admin";
@@ -135,6 +139,21 @@ impl Stage {
 
     pub async fn client(&self, http: Http) -> Caller {
         Caller::new(self.dial(http).await, http).await
+    }
+
+    /// A client at another address of this machine. A relay stands in for it, for the dialler chooses no address.
+    pub async fn client_from(&self, source: &str, http: Http) -> Caller {
+        let (relay, source, door) = (bind().await, source.parse().expect("an address"), self.address);
+        let at = relay.local_addr().expect("bound");
+        tokio::spawn(async move {
+            let (mut near, _) = relay.accept().await.expect("a client");
+            let socket = TcpSocket::new_v4().expect("a socket");
+            socket.bind(SocketAddr::new(source, 0)).expect("an address of this machine");
+            let mut far = socket.connect(door).await.expect("accepted by the kernel");
+            let _ended = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+        });
+        let (line, _) = self.dialler(http, None).dial(at).await.expect("a handshake");
+        Caller::new(line, http).await
     }
 
     /// A client of the operator's listener, with or without the operator's certificate.
@@ -276,6 +295,22 @@ impl Caller {
         };
         let (head, body) = response.into_parts();
         Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
+    }
+
+    /// Returns when the door has ended the connection.
+    pub async fn ended(&mut self) {
+        match self {
+            Self::One(caller) => {
+                while caller.ready().await.is_ok() {
+                    tokio::task::yield_now().await
+                }
+            }
+            Self::Two(caller) => {
+                while caller.ready().await.is_ok() {
+                    tokio::task::yield_now().await
+                }
+            }
+        }
     }
 
     pub async fn get(&mut self, path: &str, credential: Option<&str>) -> Result<Response<Bytes>, hyper::Error> {

@@ -156,6 +156,21 @@ impl Projection {
         }
     }
 
+    /// Is the simple element at that path shown? It depends on the path alone, never on a resource.
+    pub(crate) fn shows(&self, path: &[&str]) -> bool {
+        let mut view = self.root;
+        let mut names = path.iter().peekable();
+        while let Some(name) = names.next() {
+            let shows = self.rule(view, name.as_bytes()).map(|rule| rule.shows);
+            match (shows, names.peek()) {
+                (Some(Shows::Inside(inside)), Some(_)) => view = inside,
+                (Some(Shows::Text | Shows::Number | Shows::Boolean), None) => return true,
+                _ => return false,
+            }
+        }
+        false
+    }
+
     /// What a `_name` member shows once it is named: its id and extensions.
     pub(crate) fn aside(&self) -> View {
         View::Whole(Elements::aside())

@@ -7,6 +7,7 @@ mod predicate;
 
 use crate::filter::Scanned;
 use crate::percent;
+use crate::projection::Projection;
 use letters::Letters;
 use lexicon::{Interaction, Kind, LocalId, Reason, ResourceType};
 use predicate::Predicate;
@@ -179,6 +180,21 @@ impl Grant {
         format!("{}/{name}.{}", self.scope.context.name(), self.scope.letters)
     }
 
+    /// May this grant count for a caller who is shown no more than this? Whether a parameter matches tells of the
+    /// elements it looks at: one that looks at anything hidden would tell by 200 or 404 what is in it. So it counts
+    /// only if every element it looks at is shown, whatever the resource holds there. Without parameters it always
+    /// counts. To be asked before [`Grant::admits`].
+    pub fn reads_only(&self, shown: &Projection) -> bool {
+        self.predicates.is_empty()
+            || (shown.resource_type() == self.resource_type
+                && self.predicates.iter().all(|predicate| predicate.reads_only(shown)))
+    }
+
+    /// Does this grant reach into that compartment? `patient` is the one whose compartment holds the whole resource.
+    pub fn reaches(&self, launch_patient: Option<&LocalId>, patient: Option<&LocalId>) -> bool {
+        self.scope.context != Context::Patient || (launch_patient.is_some() && launch_patient == patient)
+    }
+
     /// May this resource be seen under this grant? `patient` is the one whose compartment holds the resource.
     pub fn admits(
         &self,
@@ -186,7 +202,7 @@ impl Grant {
         launch_patient: Option<&LocalId>,
         patient: Option<&LocalId>,
     ) -> Result<(), Reason> {
-        if self.scope.context == Context::Patient && (launch_patient.is_none() || launch_patient != patient) {
+        if !self.reaches(launch_patient, patient) {
             return Err(Reason::ScopePatient);
         }
         let matches = resource.resource_type() == self.resource_type

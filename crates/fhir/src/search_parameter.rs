@@ -56,6 +56,21 @@ pub(crate) struct Place {
     pub(crate) target: Option<ResourceType>,
 }
 
+impl Place {
+    /// The paths of the simple elements that a comparison looks at. Which resource a reference names follows from
+    /// its literal and its type; what else is in it never makes one match.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = Vec<&'static str>> {
+        let below: &[&[&str]] = match self.datatype {
+            Datatype::Coding => &[&["system"], &["code"]],
+            Datatype::CodeableConcept => &[&["coding", "system"], &["coding", "code"]],
+            Datatype::Identifier => &[&["system"], &["value"]],
+            Datatype::Reference => &[&["reference"], &["type"]],
+            Datatype::Boolean | Datatype::Word | Datatype::Uri => &[&[]],
+        };
+        below.iter().map(|below| [self.path.as_slice(), below].concat())
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Parameter {
     pub(crate) kind: Kind,

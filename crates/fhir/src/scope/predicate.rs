@@ -1,4 +1,5 @@
 use crate::filter::{Node, Scanned};
+use crate::projection::Projection;
 use crate::reference::{Base, Named};
 use crate::search_parameter::{self, Datatype, Kind, Parameter, Place};
 use lexicon::{LocalId, ResourceType};
@@ -53,6 +54,12 @@ impl Predicate {
         }
         let wanted = values.iter().map(|value| Wanted::parse(parameter, value)).collect::<Option<_>>()?;
         Some(Self { parameter, wanted })
+    }
+
+    /// Is all that this looks at shown, in every place and with both halves of a code? It does not depend on the
+    /// values wanted, nor on those of a resource.
+    pub(super) fn reads_only(&self, shown: &Projection) -> bool {
+        self.parameter.places.iter().flat_map(Place::reads).all(|path| shown.shows(&path))
     }
 
     pub(super) fn matches(&self, resource: &Scanned) -> bool {

@@ -8,7 +8,7 @@ use ::fhir::{
     request::{Asked, Line, accept, parse, unanswered},
 };
 use bytes::Bytes;
-use lexicon::{Halt, Interaction, Kind, LocalId, Principal, Reason, Relationship, ResourceType, Verdict};
+use lexicon::{Facts, Halt, Interaction, Kind, Principal, Reason, Relationship, ResourceType, Verdict};
 use passage::{Answer, Class, Moment, Notes, Refusal, Road, Sight, Told, Words};
 
 /// What an upstream, or the gateway itself, has to say to an ask.
@@ -101,12 +101,22 @@ impl Road for Fhir {
         let reading = Reading { base: &self.base, unlabelled: &self.settings.unlabelled };
         let facts = facts(&resource, &reading, sight.relationship);
         let mut notes = Notes { patient: facts.patient.clone(), ..Notes::default() };
-        if let Err(reason) = admit(&resource, facts.patient.as_ref(), sight) {
-            return Told { notes, outcome: Err(reason.into()) };
-        }
+        let grants = match reaching(sight, &facts) {
+            Ok(grants) => grants,
+            Err(reason) => return Told { notes, outcome: Err(reason.into()) },
+        };
+        // Policy before the scopes' parameters: what it shows bounds what they may look at.
         match sight.plan.judge(&facts) {
             Verdict::Permit { groups, policies } => {
                 let projection = self.settings.projections.compile(facts.resource_type, &groups);
+                let launched = sight.principal.patient.as_ref();
+                let admits = |grant: &Grant| {
+                    grant.reads_only(&projection) && grant.admits(&resource, launched, facts.patient.as_ref()).is_ok()
+                };
+                // One granted scope that admits the resource is enough.
+                if !grants.iter().any(admits) {
+                    return Told { notes, outcome: Err(Reason::ScopeGranular.into()) };
+                }
                 let projected = resource.project(&projection);
                 notes.groups = groups;
                 notes.policies = policies;
@@ -160,16 +170,9 @@ fn grants(principal: &Principal, interaction: Interaction, of: ResourceType) -> 
     Scopes::parse(&principal.scopes).covering(principal.kind, interaction, of)
 }
 
-/// One granted scope that admits the resource is enough; else the first refusal is the reason.
-fn admit(resource: &Scanned, patient: Option<&LocalId>, sight: &Sight<'_, Asked>) -> Result<(), Reason> {
-    let principal = sight.principal;
-    let mut refusal = Reason::ScopeMissing;
-    for grant in grants(principal, sight.ask.interaction, resource.resource_type())? {
-        match grant.admits(resource, principal.patient.as_ref(), patient) {
-            Ok(()) => return Ok(()),
-            Err(reason) if refusal == Reason::ScopeMissing => refusal = reason,
-            Err(_) => {}
-        }
-    }
-    Err(refusal)
+/// The grants that reach into the compartment of the resource, shown or not.
+fn reaching(sight: &Sight<'_, Asked>, facts: &Facts) -> Result<Vec<Grant>, Reason> {
+    let mut grants = grants(sight.principal, sight.ask.interaction, facts.resource_type)?;
+    grants.retain(|grant| grant.reaches(sight.principal.patient.as_ref(), facts.patient.as_ref()));
+    if grants.is_empty() { Err(Reason::ScopePatient) } else { Ok(grants) }
 }

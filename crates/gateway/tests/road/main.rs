@@ -194,6 +194,45 @@ async fn what_is_public_is_the_gateways_own_statement() {
     stage.close().await;
 }
 
+/// A scope's parameters are no oracle: where the caller is not shown what they look at, a value that matches and one
+/// that does not come to the same. A scope that looks at what is shown still narrows.
+#[tokio::test]
+async fn a_granular_scope_tells_nothing_of_what_is_hidden() {
+    let stage = Stage::raise().await;
+    let mut shown = patient("p001");
+    shown["active"] = true.into();
+    shown["meta"]["tag"] = json!([{ "system": "urn:tag", "code": "canary" }]);
+    shown["meta"]["profile"] = json!(["urn:profile"]);
+    stage.ward.answers("/r4/Patient/p001", Script::json(shown.to_string()));
+    let security = "_security=http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
+    let (normal, restricted) = (format!("{security}|N"), format!("{security}|R"));
+    for (role, query, is_admitted) in [
+        ("support", "identifier=urn:mrn|canary-mrn", false),
+        ("support", "identifier=urn:mrn|other", false),
+        ("support", "organization=Organization/dept-cardiology", false),
+        ("support", "_tag=urn:tag|canary", false),
+        ("support", "_profile=urn:profile", false),
+        ("support", "active=true&identifier=urn:mrn|canary-mrn", false),
+        ("support", "active=true", true),
+        ("support", "active=false", false),
+        ("support", "_id=p001", true),
+        ("support", normal.as_str(), true),
+        ("support", restricted.as_str(), false),
+        ("billing", "identifier=urn:mrn|canary-mrn", true),
+        ("billing", "identifier=urn:mrn|other", false),
+    ] {
+        let scope = format!("user/Patient.r?{query}");
+        let caller = |scope: &str| stage.token(json!({ "roles": [role], "fhirUser": null, "scope": scope }));
+        let response = stage.get("/fhir/Patient/p001", &caller(&scope)).await;
+        let reason = (!is_admitted).then_some(Reason::ScopeGranular);
+        assert_eq!(stage.record_of(&response).reason, reason, "{role} {query}");
+        // A scope without parameters beside it admits whatever the other says.
+        let both = stage.get("/fhir/Patient/p001", &caller(&format!("{scope} user/Patient.r"))).await;
+        assert_eq!(both.status(), 200, "{role} {query}");
+    }
+    stage.close().await;
+}
+
 /// What is read is nowhere else: the book holds no name, id, number or path of it.
 #[tokio::test]
 async fn the_book_holds_no_canary() {

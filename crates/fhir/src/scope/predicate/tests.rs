@@ -1,4 +1,5 @@
 use crate::filter::{Limits, Scanned};
+use crate::projection::Projections;
 use crate::scope::{Grant, Scopes};
 use lexicon::{Interaction, Kind, LocalId, ResourceType};
 use proptest::prelude::*;
@@ -221,6 +222,57 @@ fn a7_one_scope_that_admits_is_enough() {
         "user/Observation.r?category=laboratory&code=x user/Observation.r?category=x&code=1234-5",
         &observation()
     ));
+}
+
+/// Is a granular scope on Observations believed of a caller who is shown only these elements?
+#[track_caller]
+fn counts(query: &str, elements: &[&str], expect: bool) {
+    let projections = Projections::load(&format!("[Observation]\ndefault = {}", json!(elements))).unwrap();
+    let shown = projections.compile(ResourceType::from_name("Observation").unwrap(), &[]);
+    let scopes = Scopes::parse(&format!("user/Observation.r{query}"));
+    let grants =
+        scopes.covering(Kind::Person, Interaction::Read, ResourceType::from_name("Observation").unwrap()).unwrap();
+    assert_eq!(grants[0].reads_only(&shown), expect, "{query} with {elements:?}");
+}
+
+#[test]
+fn parameters_look_only_at_what_is_shown() {
+    counts("", &["id"], true);
+    counts("?_id=o1", &["id"], true);
+    counts("?_id=o1", &["status"], false);
+    counts("?status=final", &["status"], true);
+    counts("?status=final", &["id"], false);
+    counts("?status=final&code=x", &["status"], false);
+    counts("?_tag=x", &["meta"], true);
+    counts("?_tag=x", &["meta.security"], false);
+    counts("?_security=x", &["meta.security"], true);
+    counts("?_profile=http://x", &["meta.security", "meta.tag"], false);
+    counts("?_profile=http://x", &["meta.profile"], true);
+    // Both halves of a code, or it would match a code of another system.
+    counts("?code=x", &["code"], true);
+    counts("?code=x", &["code.coding.code", "code.coding.system"], true);
+    counts("?code=x", &["code.coding.code"], false);
+    counts("?code=x", &["code.text"], false);
+    counts("?identifier=x", &["identifier.value"], false);
+    counts("?identifier=x", &["identifier.value", "identifier.system"], true);
+    counts("?subject=me", &["subject"], true);
+    counts("?subject=me", &["subject.reference"], false);
+    counts("?subject=me", &["subject.display"], false);
+    // Every place of a parameter, also where the resource at hand has nothing.
+    counts("?combo-code=x", &["code"], false);
+    counts("?combo-code=x", &["code", "component"], true);
+    counts("?value-concept=x", &["value[x]"], true);
+    counts("?value-concept=x", &["valueQuantity"], false);
+}
+
+#[test]
+fn a_projection_of_another_type_shows_a_parameter_nothing() {
+    let projections = Projections::load("[Patient]\ndefault = [\"id\"]").unwrap();
+    let shown = projections.compile(ResourceType::PATIENT, &[]);
+    let observation = ResourceType::from_name("Observation").unwrap();
+    let scopes = Scopes::parse("user/Observation.r?_id=o1");
+    let grants = scopes.covering(Kind::Person, Interaction::Read, observation).unwrap();
+    assert!(!grants[0].reads_only(&shown));
 }
 
 proptest! {

@@ -76,7 +76,7 @@ pub(crate) async fn converse<D: Door>(socket: TcpStream, acceptor: &Acceptor, do
     let desk = door.desk().clone();
     let Limits { berths, .. } = desk.settings.limits;
     let Guest { source, turns, closing, alive } = guest;
-    let (line, peer) = match shake_hands(socket, acceptor, &turns, desk.settings.timeouts.handshake).await {
+    let (line, peer) = match shake_hands(socket, acceptor, &desk, (source, &turns)).await {
         Ok(shaken) => shaken,
         Err(HandshakeFailed { alert }) => return desk.ended(End::Handshake(alert)),
     };
@@ -97,17 +97,19 @@ pub(crate) async fn converse<D: Door>(socket: TcpStream, acceptor: &Acceptor, do
     }
 }
 
-/// A client that says nothing holds no turn: the turn is taken when its first byte is there.
+/// A client that says nothing holds no turn: turns are taken when its first byte is there. It takes one of its address
+/// before one of all, so that an address that stalls keeps only itself waiting.
 async fn shake_hands(
     socket: TcpStream,
     acceptor: &Acceptor,
-    turns: &Semaphore,
-    patience: Duration,
+    desk: &Desk,
+    (source, turns): (IpAddr, &Semaphore),
 ) -> Result<(Line, Peer), HandshakeFailed> {
-    let shaken = timeout(patience, async {
+    let shaken = timeout(desk.settings.timeouts.handshake, async {
         if !matches!(socket.peek(&mut [0]).await, Ok(1)) {
             return Err(HandshakeFailed { alert: "closed" });
         }
+        let _own = desk.guards.handshakes.turn(Neighbourhood::of(source)).await;
         let _turn = turns.acquire().await;
         acceptor.accept(socket).await
     });

@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What a listener and its passages may use. The defaults suit one busy clinic on a small machine.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +26,8 @@ pub struct Limits {
     pub open_connections_per_address: Option<usize>,
     /// Handshakes at a time; more wait for their turn.
     pub handshakes: usize,
+    /// Of those, for one address; more of its own wait for each other and not for the turns of all.
+    pub handshakes_per_address: usize,
     /// Live passages of one connection. A reset HTTP/2 stream gives its berth back only when its passage has ended.
     pub berths: usize,
     pub live_per_address: usize,
@@ -43,6 +46,7 @@ impl Default for Limits {
             open_connections: 4096,
             open_connections_per_address: None,
             handshakes: 64,
+            handshakes_per_address: 8,
             berths: 64,
             live_per_address: 1024,
             live_per_caller: 128,
@@ -121,6 +125,7 @@ pub(crate) struct Guards {
     pub open: Headcount<Neighbourhood>,
     pub live: Headcount<Neighbourhood>,
     pub callers: Headcount<[u8; 32]>,
+    pub handshakes: Queues<Neighbourhood>,
 }
 
 impl Guards {
@@ -133,6 +138,7 @@ impl Guards {
             open: Headcount::new(limits.open_of_one_address()),
             live: Headcount::new(limits.live_per_address),
             callers: Headcount::new(limits.live_per_caller),
+            handshakes: Queues::new(limits.handshakes_per_address),
         }
     }
 }
@@ -177,6 +183,51 @@ impl<K: Hash + Eq> Drop for Place<K> {
     }
 }
 
+/// A queue for each key: who waits, waits for others of the same key only. Holds no key that has nobody.
+pub(crate) struct Queues<K: Hash + Eq> {
+    each: usize,
+    open: Arc<Mutex<HashMap<K, Arc<Semaphore>>>>,
+}
+
+impl<K: Hash + Eq + Clone> Queues<K> {
+    pub fn new(each: usize) -> Self {
+        Self { each: each.max(1), open: Arc::default() }
+    }
+
+    /// Whoever gives up waiting leaves the queue.
+    pub async fn turn(&self, key: K) -> Turn<K> {
+        let (mut turn, queue) = self.join(key);
+        // Nobody closes the queue.
+        turn.permit = queue.acquire_owned().await.ok();
+        turn
+    }
+
+    fn join(&self, key: K) -> (Turn<K>, Arc<Semaphore>) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = open.entry(key.clone()).or_insert_with(|| Arc::new(Semaphore::new(self.each))).clone();
+        (Turn { key, queue: Some(queue.clone()), permit: None, open: self.open.clone() }, queue)
+    }
+}
+
+/// A turn, or a place in the queue for one.
+pub(crate) struct Turn<K: Hash + Eq> {
+    key: K,
+    queue: Option<Arc<Semaphore>>,
+    permit: Option<OwnedSemaphorePermit>,
+    open: Arc<Mutex<HashMap<K, Arc<Semaphore>>>>,
+}
+
+impl<K: Hash + Eq> Drop for Turn<K> {
+    fn drop(&mut self) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        drop((self.permit.take(), self.queue.take()));
+        // New hands on a queue are only given out under the lock.
+        if open.get(&self.key).is_some_and(|queue| Arc::strong_count(queue) == 1) {
+            open.remove(&self.key);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,5 +262,21 @@ mod tests {
         assert!(count.enter("a").is_some());
         drop(second);
         assert!(count.inside.lock().expect("test").is_empty());
+    }
+
+    #[tokio::test]
+    async fn each_waits_for_its_own_and_nobody_is_remembered() {
+        let queues = Queues::new(1);
+        let first = queues.turn("a").await;
+        let mut second = Box::pin(queues.turn("a"));
+        let waits = tokio::select! { biased; _ = &mut second => false, () = std::future::ready(()) => true };
+        assert!(waits);
+        drop(queues.turn("b").await);
+        drop(first);
+        let second = second.await;
+        let gives_up = Box::pin(queues.turn("a"));
+        tokio::select! { biased; _ = gives_up => panic!("two turns"), () = std::future::ready(()) => {} }
+        drop(second);
+        assert!(queues.open.lock().expect("test").is_empty());
     }
 }

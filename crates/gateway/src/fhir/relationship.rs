@@ -14,6 +14,9 @@ use tokio::sync::Mutex;
 /// How the record names the source.
 const SOURCE: &str = "query:CareTeam";
 
+/// The same where the lookup failed: to have no team and not to know are two findings.
+const FAILED: &str = "query:CareTeam:failed";
+
 /// People whose teams are remembered at once.
 const PEOPLE: usize = 10_000;
 
@@ -61,7 +64,7 @@ impl Relationships {
                 age_s: moment.now.seconds_since(*at),
                 valid_until: Some(at.plus_seconds(self.max_age_s)),
             },
-            None => Relationship { source: SOURCE, ..Relationship::default() },
+            None => Relationship { source: FAILED, ..Relationship::default() },
         }
     }
 

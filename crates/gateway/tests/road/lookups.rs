@@ -23,11 +23,13 @@ async fn a_lookup_serves_one_person_for_a_minute() {
     stage.ward.answers(TEAMS, page(&[], None));
     stage.passes(60);
     let response = stage.get("/fhir/Patient/p001", &stage.nurse()).await;
-    assert_eq!(stage.record_of(&response).reason, Some(Reason::RelationshipNone));
+    let record = stage.record_of(&response);
+    assert_eq!(record.reason, Some(Reason::RelationshipNone));
+    assert_eq!(record.relationship_source.as_deref(), Some("query:CareTeam"), "no team was found, nothing failed");
     stage.close().await;
 }
 
-/// Whatever goes wrong is "no relationship", and the record names the source that failed.
+/// Whatever goes wrong is "no relationship", and the record says that the lookup failed.
 #[tokio::test]
 async fn a_lookup_that_fails_grants_nothing() {
     let mine = team("team-p001", "p001");
@@ -45,7 +47,7 @@ async fn a_lookup_that_fails_grants_nothing() {
         let response = stage.get("/fhir/Patient/p001", &stage.nurse()).await;
         let record = stage.record_of(&response);
         assert_eq!(record.reason, Some(Reason::RelationshipNone), "{name}");
-        assert_eq!(record.relationship_source.as_deref(), Some("query:CareTeam"), "{name}");
+        assert_eq!(record.relationship_source.as_deref(), Some("query:CareTeam:failed"), "{name}");
         assert_eq!(stage.ward.paths(), [TEAMS, "/r4/Patient/p001"], "{name}");
         stage.close().await;
     }

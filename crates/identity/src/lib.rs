@@ -2,7 +2,7 @@
 //!
 //! It knows: TLS on both sides, SPIFFE ids, access tokens of configured issuers, assurance, the development authority.
 //! It refuses to know: what a caller may do, what HTTP says beyond the credential, the book.
-//! It mints: [`Caller`].
+//! It mints: [`Caller`], [`Named`].
 //! If it fails: an unverifiable credential is a [`lexicon::Reason`]; a broken configuration is an error at start.
 //! Start reading at: [`Verifier`] in `token.rs`, then `tls.rs`.
 
@@ -30,4 +30,4 @@ pub use tls::{
     Acceptor, AcceptorSettings, Bundle, Clients, Clock, Dialler, DiallerSettings, Expect, HandshakeFailed, Line,
     Material, MaterialError, Peer, Pem, PemFiles, SpiffeId, TrustDomain,
 };
-pub use token::{Caller, DenyList, Verifier};
+pub use token::{Caller, DenyList, Named, Refused, Verifier};

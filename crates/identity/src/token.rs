@@ -45,6 +45,50 @@ impl fmt::Debug for Caller {
     }
 }
 
+/// Whom a token names that was refused although its issuer signed it: for the record, and no permission. Only this file
+/// can make one, and only after the signature verified.
+#[derive(Clone)]
+pub struct Named {
+    issuer: String,
+    subject: String,
+    token: [u8; 32],
+}
+
+impl Named {
+    /// The issuer's name in the configuration.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// SHA-256 of the token.
+    pub fn token(&self) -> &[u8; 32] {
+        &self.token
+    }
+}
+
+impl fmt::Debug for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Named")
+    }
+}
+
+/// Why there is no caller, and who it was if the issuer's signature says so.
+#[derive(Debug)]
+pub struct Refused {
+    pub reason: Reason,
+    pub named: Option<Named>,
+}
+
+impl From<Reason> for Refused {
+    fn from(reason: Reason) -> Self {
+        Self { reason, named: None }
+    }
+}
+
 /// A token that was examined and found good.
 struct Known {
     /// Shared with the callers made from it.
@@ -101,17 +145,25 @@ impl Verifier {
     /// Verifies token and sender constraint for this connection. `now` comes from the caller.
     /// Uses the token cache; waits for keys only when a key id is unknown (rate-limited refetch).
     pub async fn verify(&self, bearer: &Bearer, peer: &Peer, now: Time) -> Result<Caller, Reason> {
+        self.recognise(bearer, peer, now).await.map_err(|refused| refused.reason)
+    }
+
+    /// As [`Verifier::verify`]; a refusal says whom the token names, once its signature was verified.
+    pub async fn recognise(&self, bearer: &Bearer, peer: &Peer, now: Time) -> Result<Caller, Refused> {
         let token = sha256(bearer.text().as_bytes());
         let key = sha256(&[self.scope, token].concat());
         let known = match self.remembered(&key, now) {
             Some(known) => known,
             None => {
-                let known = Arc::new(self.examine(bearer.text(), now).await?);
+                let known = Arc::new(self.examine((bearer.text(), token), now).await?);
                 self.cache().put(key, Arc::clone(&known));
                 known
             }
         };
-        self.admit(&known, token, peer, now)
+        self.admit(&known, token, peer, now).map_err(|reason| {
+            let Principal { issuer, subject, .. } = &*known.principal;
+            Refused { reason, named: Some(Named { issuer: issuer.clone(), subject: subject.clone(), token }) }
+        })
     }
 
     /// The caller of a request without credential, for what is public.
@@ -171,23 +223,29 @@ impl Verifier {
     }
 
     /// All that is true of the token alone. Nothing of it is believed before its signature.
-    async fn examine(&self, token: &str, now: Time) -> Result<Known, Reason> {
-        let jws = jws::parse(token)?;
+    async fn examine(&self, (text, token): (&str, [u8; 32]), now: Time) -> Result<Known, Refused> {
+        let jws = jws::parse(text)?;
         let named = jws.claims.get("iss").and_then(Value::as_str).ok_or(Reason::CredentialClaims)?;
         let found = self.issuers.iter().enumerate().find(|(_, issuer)| issuer.settings.url == named);
         let (at, issuer) = found.ok_or(Reason::CredentialIssuer)?;
         let settings = &issuer.settings;
         if !settings.algorithms.contains(&jws.algorithm) {
-            return Err(Reason::CredentialAlgorithm);
+            return Err(Reason::CredentialAlgorithm.into());
         }
         let key = issuer.keys.find(jws.kid.as_deref(), jws.algorithm, now).await?;
         if !key.verifies(jws.algorithm, jws.signed, &jws.signature) {
-            return Err(Reason::CredentialSignature);
+            return Err(Reason::CredentialSignature.into());
         }
+        // From here on the issuer has said it, so a refusal may say who it was.
+        let refused = |reason| {
+            let named =
+                claims::subject(&jws.claims).map(|subject| Named { issuer: settings.name.clone(), subject, token });
+            Refused { reason, named }
+        };
         if !settings.profile.is_access_token(jws.typ.as_deref(), &jws.claims) {
-            return Err(Reason::CredentialType);
+            return Err(refused(Reason::CredentialType));
         }
-        let accepted = claims::accept(&jws.claims, settings, &self.rules, now)?;
+        let accepted = claims::accept(&jws.claims, settings, &self.rules, now).map_err(refused)?;
         Ok(Known {
             principal: Arc::new(accepted.principal),
             id: accepted.id,

@@ -32,6 +32,16 @@ struct Marks {
     patient: Option<Pseudonym>,
 }
 
+/// Whom a verified signature names. Only pseudonyms of subject and token are kept.
+#[derive(Clone, Copy)]
+pub struct Named<'a> {
+    /// The issuer's name in the configuration.
+    pub issuer: &'a str,
+    pub subject: &'a str,
+    /// SHA-256 of the token.
+    pub token: &'a [u8; 32],
+}
+
 /// The open case of one passage; moved from station to station. Dropped open, it records `Abandoned{station}`.
 pub struct Docket {
     draft: Box<Record>,
@@ -106,11 +116,7 @@ impl Docket {
         if principal.kind == Kind::Stranger {
             return Ok(());
         }
-        let named =
-            [&(principal.issuer.len() as u32).to_be_bytes(), principal.issuer.as_bytes(), principal.subject.as_bytes()];
-        self.marks.actor = Some(mark(&self.links.keys, Purpose::Actor, &named.concat()));
-        self.marks.token = Some(mark(&self.links.keys, Purpose::Token, token));
-        self.draft.issuer = Some(principal.issuer.clone());
+        self.named(Named { issuer: &principal.issuer, subject: &principal.subject, token });
         self.draft.client = Some(principal.client.clone()).filter(|client| !client.is_empty());
         self.draft.assurance = Some(principal.assurance.level);
         self.draft.phishing_resistant = Some(principal.assurance.phishing_resistant);
@@ -118,6 +124,15 @@ impl Docket {
         self.known = true;
         self.seat = Some(seat(&self.links.known, &self.links.gauges, patience).await?);
         Ok(())
+    }
+
+    /// Fills actor, token and issuer of a token that was refused after its signature verified. The case stays a
+    /// stranger's, in its seat and in how its refusal is counted.
+    pub fn named(&mut self, Named { issuer, subject, token }: Named<'_>) {
+        let actor = [&(issuer.len() as u32).to_be_bytes(), issuer.as_bytes(), subject.as_bytes()].concat();
+        self.marks.actor = Some(mark(&self.links.keys, Purpose::Actor, &actor));
+        self.marks.token = Some(mark(&self.links.keys, Purpose::Token, token));
+        self.draft.issuer = Some(issuer.to_owned());
     }
 
     pub fn foreign_trace(&mut self, traceparent: &[u8]) {

@@ -22,7 +22,7 @@ mod tuning;
 mod volume;
 mod walk;
 
-pub use docket::Docket;
+pub use docket::{Docket, Named};
 pub use gauges::{Gauges, Health};
 pub use ledger::{Keys, Ledger, OpenError, Settings};
 pub use reader::{Against, Entry, ReadError, Reader, Report, VerifyError, prove, verify};

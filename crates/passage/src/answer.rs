@@ -11,7 +11,7 @@ use crate::{
 use aws_lc_rs::{digest, rand};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use identity::Caller;
+use identity::{Caller, Named};
 use ledger::Docket;
 use lexicon::{Context, Halt, Kind, Relationship, Station, Time, Trace};
 use std::{
@@ -88,6 +88,12 @@ impl Case {
         let (now, patience) = (self.now(), self.desk.settings.timeouts.seat);
         let moved = self.docket.caller(caller.principal(), caller.token(), now, patience).await;
         moved.map_err(|_outage| Silence::Outage)
+    }
+
+    /// Writes who it was that is refused. They stay a stranger in all else.
+    pub fn named(&mut self, named: &Named) {
+        let (issuer, subject, token) = (named.issuer(), named.subject(), named.token());
+        self.docket.named(ledger::Named { issuer, subject, token });
     }
 
     pub fn charge_token(&mut self, caller: &Caller) -> Result<(), Duration> {

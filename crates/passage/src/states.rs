@@ -5,7 +5,7 @@ use crate::{
     Arrival, Class, Client, Generation, Moment, Notes, Recorded, Road, Sight, Silence, Stop, Words, answer::Case,
     desk::Desk, headers,
 };
-use identity::{Caller, Verifier};
+use identity::{Caller, Refused, Verifier};
 use lexicon::{Context, Halt, Kind, Question, Reason, Relationship, Station};
 use policy::{Engine, Plan};
 use std::{
@@ -95,9 +95,9 @@ impl Received {
         let now = case.now();
         let credential = headers::admit(&arrival.parts).and_then(|()| headers::bearer(&arrival.parts.headers));
         let verified = match credential {
-            Ok(Some(bearer)) => verifier.verify(&bearer, &arrival.peer, now).await,
+            Ok(Some(bearer)) => verifier.recognise(&bearer, &arrival.peer, now).await,
             Ok(None) => Ok(verifier.stranger(now)),
-            Err(reason) => Err(reason),
+            Err(reason) => Err(reason.into()),
         };
         match verified {
             Ok(caller) if caller.principal().kind != Kind::Stranger => {
@@ -109,12 +109,15 @@ impl Received {
                 Ok(Authenticated { case, arrival, caller })
             }
             unverified => {
+                if let Err(Refused { named: Some(named), .. }) = &unverified {
+                    case.named(named);
+                }
                 if let Err(wait) = case.charge_stranger() {
                     return throttle(case, Reason::LimitAddress, wait);
                 }
                 match unverified {
                     Ok(caller) => Ok(Authenticated { case, arrival, caller }),
-                    Err(reason) => halt(case, reason),
+                    Err(Refused { reason, .. }) => halt(case, reason),
                 }
             }
         }

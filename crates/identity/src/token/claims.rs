@@ -70,6 +70,11 @@ pub fn accept(
     Ok(Accepted { principal, id, binding })
 }
 
+/// Whom the claims name, whatever else they say.
+pub fn subject(claims: &Map<String, Value>) -> Option<String> {
+    text(claims, "sub").ok().flatten()
+}
+
 /// RFC 9068 section 4: `aud` must contain us. A token whose only audience is its own client is an ID token.
 fn audience(claims: &Map<String, Value>, issuer: &IssuerSettings, client: &str) -> Result<(), Reason> {
     let audiences = match claims.get("aud") {

@@ -45,6 +45,35 @@ fn a_remembered_token_is_gone_at_expiry() {
     assert_eq!(at(NOW.plus_seconds(930)), Err(Reason::CredentialExpired));
 }
 
+/// A refusal says who it was once the issuer's signature verified, remembered or not, and never before.
+#[test]
+fn a_refusal_names_whom_the_issuer_named() {
+    let (key, other) = (Signer::es256(), Signer::es256());
+    let (good, typ) = (header(&key, "k1"), with(header(&key, "k1"), json!({ "typ": "JWT" })));
+    let past = json!({ "iat": NOW.seconds() - 2000, "exp": NOW.seconds() - 1000 });
+    let named = Some(("test".to_owned(), "nurse-1".to_owned()));
+    for (header, change, signer, reason, expect) in [
+        (&good, json!({ "sub": "nurse-1" }), &key, Reason::CredentialRevoked, &named),
+        (&good, past, &key, Reason::CredentialExpired, &named),
+        (&good, json!({ "aud": "https://other" }), &key, Reason::CredentialAudience, &named),
+        (&good, json!({ "cnf": { "x5t#S256": "A".repeat(43) } }), &key, Reason::CredentialRevoked, &named),
+        (&typ, json!({}), &key, Reason::CredentialType, &named),
+        (&good, json!({ "sub": 7 }), &key, Reason::CredentialClaims, &None),
+        (&good, json!({}), &other, Reason::CredentialSignature, &None),
+        (&good, json!({ "iss": "https://elsewhere" }), &key, Reason::CredentialIssuer, &None),
+    ] {
+        let verifier = pinned(&key);
+        verifier.deny(DenyList::parse("sub test nurse-1").expect("a list"));
+        let bearer = bearer(&forge(header, &with(claims(), change), signer)).expect("a token");
+        for _ in 0..2 {
+            let refused = run(verifier.recognise(&bearer, &Peer::default(), NOW)).expect_err("refused");
+            let who = refused.named.as_ref().map(|named| (named.issuer().to_owned(), named.subject().to_owned()));
+            assert_eq!((refused.reason, &who), (reason, expect));
+            assert!(!format!("{refused:?}").contains("nurse"), "names nobody in debug text");
+        }
+    }
+}
+
 #[test]
 fn a_stranger_is_nobody() {
     let verifier = pinned(&Signer::es256());

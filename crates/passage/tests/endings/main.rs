@@ -15,6 +15,7 @@ mod stage;
 use cases::{Ending, endings};
 use http::Request;
 use http_body_util::Empty;
+use identity::DenyList;
 use lexicon::{Kind, Reason, Station};
 use serde_json::json;
 use stage::{AUDIENCE, Http, Stage, get, read, record_of};
@@ -43,13 +44,55 @@ async fn every_answer_is_bound_by_a_record_that_says_why() {
             }
             // What was not reached is not invented; what a stranger says is no fact.
             let verified = station > Station::Authenticate && credential.is_some();
-            assert_eq!(record.actor.is_some(), verified, "{path}");
+            // The issuer signed that one; it only names another audience.
+            let named = verified || expect == Err(Reason::CredentialAudience);
+            assert_eq!(
+                (record.actor.is_some(), record.token.is_some(), record.issuer.is_some()),
+                (named, named, named),
+                "{path}"
+            );
             let kind = if verified { Kind::Person } else { Kind::Stranger };
             assert_eq!(record.actor_kind, Some(kind), "{path}");
             assert_eq!(record.patient.is_some(), station >= Station::Filter, "{path}");
         }
         stage.close().await;
     }
+}
+
+/// A token that is refused after its signature verified is evidence of who showed it, and of nothing else: it stays a
+/// stranger's refusal. Before that, what it claims is nobody's word.
+#[tokio::test]
+async fn a_signed_token_that_is_refused_says_who_it_was() {
+    let stage = Stage::raise().await;
+    let mut client = stage.client(Http::Two).await;
+    let nurse = stage.nurse();
+    let good = record_of(stage.folder.path(), &client.get("/pier/ok", Some(&nurse)).await.expect("an answer"));
+    let of = |claims| format!("Bearer {}", stage.token(claims));
+    let misbound = of(json!({ "sub": "nurse-2", "cnf": { "x5t#S256": "A".repeat(43) } }));
+    let late = of(json!({ "sub": "nurse-3" }));
+    let (before, signature) = nurse.rsplit_once('.').expect("a signature");
+    let flipped = if signature.starts_with('A') { "B" } else { "A" };
+    let forged = format!("{before}.{flipped}{}", &signature[1..]);
+    stage.house.generation().verifier.deny(DenyList::parse("sub dev nurse-1").expect("a list"));
+    for (token, skipped_s, reason) in [
+        (&nurse, 0, Reason::CredentialRevoked),
+        (&forged, 0, Reason::CredentialSignature),
+        (&misbound, 0, Reason::CredentialBinding),
+        (&late, 1000, Reason::CredentialExpired),
+    ] {
+        stage.skipped_s.store(skipped_s, SeqCst);
+        let response = client.get("/pier/ok", Some(token)).await.expect("an answer");
+        let record = record_of(stage.folder.path(), &response);
+        assert_eq!((record.reason, record.actor_kind), (Some(reason), Some(Kind::Stranger)));
+        let named = reason != Reason::CredentialSignature;
+        assert_eq!((record.actor.is_some(), record.token.is_some()), (named, named), "{reason}");
+        assert_eq!(record.issuer.as_deref(), named.then_some("dev"), "{reason}");
+        assert_eq!((record.client, record.assurance, record.allowed), (None, None, Some(false)), "{reason}");
+        let same = token == &nurse;
+        assert_eq!((record.actor == good.actor, record.token == good.token), (same, same), "{reason}");
+    }
+    drop(client);
+    stage.close().await;
 }
 
 #[tokio::test]

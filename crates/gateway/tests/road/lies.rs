@@ -6,7 +6,7 @@ use crate::{
     ward::{Manner, Script},
 };
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use lexicon::{Reason, Station};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -146,5 +146,29 @@ async fn a_read_is_asked_once_more_on_a_new_connection_and_not_again() {
         }
         assert_eq!((statuses.as_slice(), stage.ward.seen().len()), (expect.as_slice(), asked));
     }
+    stage.close().await;
+}
+
+/// Anyone may ask for metadata. Many who ask at once make one request upstream, and a failure is not asked for again
+/// at once.
+#[tokio::test]
+async fn a_crowd_at_metadata_is_one_request_upstream() {
+    let stage = Stage::set(Set { answer_timeout: Duration::from_secs(2), ..Set::default() }).await;
+    let ask = || stage.send(Request::get("/fhir/metadata"));
+    stage.ward.answers("/r4/metadata", Script { manner: Manner::NeverAnswers, ..Script::status(200) });
+    let crowd = tokio::join!(ask(), ask(), ask(), ask());
+    for response in [&crowd.0, &crowd.1, &crowd.2, &crowd.3] {
+        assert_eq!(stage.record_of(response).reason, Some(Reason::UpstreamTimeout));
+    }
+    assert_eq!(stage.ward.paths(), ["/r4/metadata"]);
+    let theirs = json!({ "resourceType": "CapabilityStatement", "status": "active", "fhirVersion": "4.0.1", "format": ["json"],
+        "kind": "instance", "date": "2026-01-01", "rest": [{ "mode": "server" }] });
+    stage.ward.answers("/r4/metadata", Script::json(theirs.to_string()));
+    stage.passes(4);
+    assert_eq!(ask().await.status(), 504);
+    assert!(stage.ward.paths().is_empty(), "the failure is remembered");
+    stage.passes(1);
+    assert_eq!(ask().await.status(), 200);
+    assert_eq!(stage.ward.paths(), ["/r4/metadata"], "and not for long");
     stage.close().await;
 }

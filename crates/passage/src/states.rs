@@ -174,7 +174,10 @@ impl<R: Road> Informed<R> {
         let question = case.question(&caller, class);
         match engine.decide(&question, &relationship) {
             Ok(plan) => {
-                case.note(Notes { policies: plan.policies().to_vec(), ..Notes::default() });
+                // These may permit; the verdict on the resource says which did. Without a resource nothing is left open.
+                if question.resource_type.is_none() {
+                    case.note(Notes { policies: plan.policies().to_vec(), ..Notes::default() });
+                }
                 Ok(Authorized { case, caller, ask, relationship, plan })
             }
             Err(why) => halt(case, why),

@@ -59,6 +59,30 @@ async fn every_answer_is_bound_by_a_record_that_says_why() {
     }
 }
 
+/// The record names the policies that decided: the permits of what was answered, the forbids of what was refused, and
+/// none where none did. What might have permitted is not evidence.
+#[tokio::test]
+async fn only_the_policies_that_decided_are_in_the_record() {
+    let stage = Stage::raise().await;
+    let mut client = stage.client(Http::Two).await;
+    let nurse = stage.nurse();
+    let password = format!("Bearer {}", stage.token(json!({ "acr": "urn:lazaret:acr:pwd" })));
+    let analyst = format!("Bearer {}", stage.token(json!({ "roles": ["analyst"] })));
+    for (path, credential, expect) in [
+        ("/pier/ok", Some(&nurse), vec!["nurse-reads"]),
+        ("/pier/restricted", Some(&nurse), vec!["no-restricted"]),
+        ("/pier/down", Some(&nurse), vec![]),
+        ("/pier/ok", Some(&password), vec!["two-factors"]),
+        ("/pier/ok", Some(&analyst), vec![]),
+        ("/pier/public", None, vec!["public"]),
+    ] {
+        let response = client.get(path, credential.map(String::as_str)).await.expect("an answer");
+        assert_eq!(record_of(stage.folder.path(), &response).policies, expect, "{path}");
+    }
+    drop(client);
+    stage.close().await;
+}
+
 /// A token that is refused after its signature verified is evidence of who showed it, and of nothing else: it stays a
 /// stranger's refusal. Before that, what it claims is nobody's word.
 #[tokio::test]

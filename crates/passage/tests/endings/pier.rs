@@ -1,7 +1,7 @@
 //! A toy road: the last word of the path says what happens.
 
 use bytes::Bytes;
-use lexicon::{Action, Interaction, LocalId, Principal, Reason, Relationship, ResourceType};
+use lexicon::{Action, Facts, Halt, Interaction, LocalId, Principal, Reason, Relationship, ResourceType, Verdict};
 use passage::{Answer, Class, Moment, Notes, Refusal, Road, Sight, Told, Whole, Words};
 use std::sync::{
     Arc,
@@ -119,7 +119,13 @@ impl Road for Pier {
     }
 
     fn filter(&self, (): (), sight: &Sight<'_, Ask>) -> Told<Filtrate> {
-        let notes = Notes { patient: LocalId::new("canary"), ..Notes::default() };
+        let mut notes = Notes { patient: LocalId::new("canary"), ..Notes::default() };
+        let label = if sight.ask.0 == "restricted" { "R" } else { "N" };
+        match sight.plan.judge(&facts(label)) {
+            Verdict::Permit { policies, .. } => notes.policies = policies,
+            Verdict::Refuse { .. } if sight.ask.0 == "public" => {}
+            Verdict::Refuse { reason, policies } => return Told { notes, outcome: Err(Halt::by(reason, policies)) },
+        }
         let outcome = match sight.ask.0.as_str() {
             "hidden" => Err(Reason::RelationshipNone.into()),
             "absent" => Err(Reason::ResourceAbsent.into()),
@@ -131,5 +137,15 @@ impl Road for Pier {
     fn explain(&self, refusal: &Refusal) -> Answer {
         let body = format!("{} {}", refusal.shown, refusal.trace).into();
         Answer { media_type: "application/fhir+json; charset=utf-8", body, scope: Some("user/Patient.r".into()) }
+    }
+}
+
+fn facts(label: &str) -> Facts {
+    Facts {
+        resource_type: ResourceType::PATIENT,
+        patient: LocalId::new("canary"),
+        department: None,
+        care_teams: Vec::new(),
+        labels: vec![label.to_owned()],
     }
 }

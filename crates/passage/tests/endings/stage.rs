@@ -41,6 +41,8 @@ permit (principal, action == Lazaret::Action::"capabilities", resource);
 permit (principal in Lazaret::Role::"nurse", action == Lazaret::Action::"read", resource);
 @id("two-factors")
 forbid (principal is Lazaret::Person, action == Lazaret::Action::"read", resource) unless { context.assurance >= 2 };
+@id("no-restricted")
+forbid (principal, action == Lazaret::Action::"read", resource) when { resource.labels.contains("R") };
 "#;
 
 pub struct Stage {

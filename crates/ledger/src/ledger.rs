@@ -111,6 +111,7 @@ const STEP_MS: i64 = 5_000;
 pub struct Ledger {
     links: Links,
     strangers: Arc<Semaphore>,
+    stranger_seats: usize,
     notes: Arc<Semaphore>,
     /// The last arrival by both clocks.
     clock: Mutex<(Time, Instant)>,
@@ -160,6 +161,7 @@ impl Ledger {
         let ledger = Self {
             links: Links { scribe, keys: Arc::new(pseudonyms), known, gauges },
             strangers: Arc::new(Semaphore::new(stranger_seats)),
+            stranger_seats,
             notes: Arc::new(Semaphore::new(NOTES)),
             clock: Mutex::new((now, Instant::now())),
         };
@@ -175,6 +177,11 @@ impl Ledger {
         }
         let seat = seat(&self.strangers, &self.links.gauges, patience).await?;
         Ok(Docket::open(self.links.clone(), seat, now, trace, source))
+    }
+
+    /// How many seats passages have that are not authenticated yet: the door shares them out by address.
+    pub fn stranger_seats(&self) -> usize {
+        self.stranger_seats
     }
 
     /// A leaf outside any passage: Generation, ClockStep, Tally.

@@ -4,9 +4,10 @@ use crate::{
     Arrival, Generation, Notes, Recorded, Refusal, Road, Silence, Whole,
     challenge::challenge,
     desk::Desk,
-    limits::{Neighbourhood, Place},
+    limits::{Neighbourhood, Place, Turn},
     road,
     sealed::{Head, Sealed},
+    tally::End,
 };
 use aws_lc_rs::{digest, rand};
 use bytes::Bytes;
@@ -18,6 +19,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
+use tokio::time::timeout;
 
 /// The docket with what is needed to close it. Travels through every state.
 pub(crate) struct Case {
@@ -28,12 +30,20 @@ pub(crate) struct Case {
     /// A `HEAD` request: the answer is sealed without the body it will not have.
     bodiless: bool,
     place: Option<Place<[u8; 32]>>,
+    /// Its address's turn for a stranger's seat, until the caller is known.
+    turn: Option<Turn<Neighbourhood>>,
 }
 
 impl Case {
     pub async fn open(arrival: &Arrival, desk: &Arc<Desk>) -> Result<Self, Silence> {
         let began = Instant::now();
         let patience = desk.settings.timeouts.seat;
+        let neighbourhood = Neighbourhood::of(arrival.source);
+        let turn = timeout(patience, desk.guards.seats.turn(neighbourhood)).await;
+        let turn = turn.map(Some).map_err(|_all_held_by_its_neighbours| {
+            desk.ended(End::Surplus);
+            Silence::Surplus
+        })?;
         let arrived = desk.ledger.arrive(desk.clock.now(), trace()?, arrival.source, patience).await;
         let mut docket = arrived.map_err(|_outage| Silence::Outage)?;
         if let Some(foreign) = arrival.parts.headers.get("traceparent") {
@@ -42,9 +52,8 @@ impl Case {
         let draft = docket.draft();
         draft.zone = Some(desk.settings.zone.clone());
         draft.client_tls = Some(arrival.peer.tls.clone());
-        let neighbourhood = Neighbourhood::of(arrival.source);
         let bodiless = arrival.parts.method == Method::HEAD;
-        Ok(Self { docket, desk: desk.clone(), began, neighbourhood, bodiless, place: None })
+        Ok(Self { docket, desk: desk.clone(), began, neighbourhood, bodiless, place: None, turn })
     }
 
     pub fn under<R: Road>(mut self, at: &Generation<R>) -> Self {
@@ -87,7 +96,9 @@ impl Case {
     pub async fn known(&mut self, caller: &Caller) -> Result<(), Silence> {
         let (now, patience) = (self.now(), self.desk.settings.timeouts.seat);
         let moved = self.docket.caller(caller.principal(), caller.token(), now, patience).await;
-        moved.map_err(|_outage| Silence::Outage)
+        moved.map_err(|_outage| Silence::Outage)?;
+        self.turn = None;
+        Ok(())
     }
 
     /// Writes who it was that is refused. They stay a stranger in all else.

@@ -28,7 +28,7 @@ pub struct Settings {
 
 impl Desk {
     pub fn new(settings: Settings, ledger: Arc<Ledger>, clock: Clock, telemetry: Telemetry) -> Self {
-        let guards = Guards::new(&settings.limits);
+        let guards = Guards::new(&settings.limits, ledger.stranger_seats());
         Self { ledger, clock, telemetry, settings, guards, tallies: Tallies::default() }
     }
 }

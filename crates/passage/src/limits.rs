@@ -126,10 +126,12 @@ pub(crate) struct Guards {
     pub live: Headcount<Neighbourhood>,
     pub callers: Headcount<[u8; 32]>,
     pub handshakes: Queues<Neighbourhood>,
+    /// Before one of the book's seats for strangers, of which an address has an eighth at most.
+    pub seats: Queues<Neighbourhood>,
 }
 
 impl Guards {
-    pub fn new(limits: &Limits) -> Self {
+    pub fn new(limits: &Limits, stranger_seats: usize) -> Self {
         Self {
             connections: Gcra::new(limits.connections, KEYS),
             strangers: Gcra::new(limits.strangers, KEYS),
@@ -139,6 +141,7 @@ impl Guards {
             live: Headcount::new(limits.live_per_address),
             callers: Headcount::new(limits.live_per_caller),
             handshakes: Queues::new(limits.handshakes_per_address),
+            seats: Queues::new(stranger_seats / 8),
         }
     }
 }

@@ -209,6 +209,32 @@ async fn stalled_handshakes_of_one_address_delay_no_other() {
     stage.close().await;
 }
 
+/// Strangers of one address hold an eighth of the seats that everybody needs until they are known.
+#[tokio::test]
+async fn strangers_of_one_address_leave_seats_to_others() {
+    let timeouts = Timeouts { seat: Duration::from_secs(20), ..Timeouts::default() };
+    let stage = Stage::with(Limits::default(), timeouts).await;
+    let pier = stage.pier.clone();
+    let mut strangers = Vec::new();
+    for _ in 0..80 {
+        let mut client = stage.client(Http::One).await;
+        strangers.push(tokio::spawn(async move { client.get("/pier/public-held", None).await.map(|r| r.status()) }));
+    }
+    // 64 seats in this book.
+    while pier.0.waited.load(SeqCst) < 8 {
+        pier.0.waiting.notified().await;
+    }
+    let mut other = stage.client_from("127.0.0.2", Http::Two).await;
+    assert_eq!(other.get("/pier/ok", Some(&stage.nurse())).await.expect("an answer").status(), 200);
+    assert_eq!(pier.0.waited.load(SeqCst), 8);
+    pier.0.gate.add_permits(80);
+    for stranger in strangers {
+        assert_eq!(stranger.await.expect("a task").expect("its turn came"), 200);
+    }
+    drop(other);
+    stage.close().await;
+}
+
 /// Who never showed a token may not rest as long as who did.
 #[tokio::test]
 async fn a_connection_on_which_nobody_was_verified_ends_sooner() {

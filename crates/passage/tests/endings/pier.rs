@@ -17,7 +17,9 @@ pub struct Inside {
     pub forwarded: AtomicUsize,
     pub at_once: AtomicUsize,
     pub most: AtomicUsize,
-    /// `held` waits at *inform*, `slow` at *forward*, for a permit each.
+    /// How many have ever waited at the gate.
+    pub waited: AtomicUsize,
+    /// `held` and `public-held` wait at *inform*, `slow` at *forward*, for a permit each.
     pub gate: Semaphore,
     /// A passage waits at the gate.
     pub waiting: Notify,
@@ -27,7 +29,7 @@ impl Default for Pier {
     fn default() -> Self {
         let zero = || AtomicUsize::new(0);
         let (gate, waiting) = (Semaphore::new(0), Notify::new());
-        Self(Arc::new(Inside { forwarded: zero(), at_once: zero(), most: zero(), gate, waiting }))
+        Self(Arc::new(Inside { forwarded: zero(), at_once: zero(), most: zero(), waited: zero(), gate, waiting }))
     }
 }
 
@@ -44,6 +46,7 @@ impl From<Filtrate> for Whole {
 
 impl Pier {
     async fn wait(&self) {
+        self.0.waited.fetch_add(1, SeqCst);
         self.0.waiting.notify_one();
         self.0.gate.acquire().await.expect("an open gate").forget();
     }
@@ -78,12 +81,12 @@ impl Road for Pier {
     }
 
     fn is_public(&self, ask: &Ask) -> bool {
-        ask.0 == "public"
+        ask.0.starts_with("public")
     }
 
     async fn inform(&self, _: &Principal, ask: &Ask, _: Moment) -> Relationship {
         assert_ne!(ask.0, "panic-inform", "a bug in a road");
-        if ask.0 == "held" {
+        if ask.0.ends_with("held") {
             self.wait().await;
         }
         Relationship::default()
@@ -94,7 +97,7 @@ impl Road for Pier {
             "scope" => Err(Reason::ScopeMissing.into()),
             word => {
                 let (action, resource_type) = match word {
-                    "public" => (Action::Capabilities, None),
+                    "public" | "public-held" => (Action::Capabilities, None),
                     "create" => (Action::Create, Some(ResourceType::PATIENT)),
                     _ => (Action::Read, Some(ResourceType::PATIENT)),
                 };
@@ -123,7 +126,7 @@ impl Road for Pier {
         let label = if sight.ask.0 == "restricted" { "R" } else { "N" };
         match sight.plan.judge(&facts(label)) {
             Verdict::Permit { policies, .. } => notes.policies = policies,
-            Verdict::Refuse { .. } if sight.ask.0 == "public" => {}
+            Verdict::Refuse { .. } if self.is_public(sight.ask) => {}
             Verdict::Refuse { reason, policies } => return Told { notes, outcome: Err(Halt::by(reason, policies)) },
         }
         let outcome = match sight.ask.0.as_str() {

@@ -42,7 +42,8 @@ pub struct Named<'a> {
     pub token: &'a [u8; 32],
 }
 
-/// The open case of one passage; moved from station to station. Dropped open, it records `Abandoned{station}`.
+/// The open case of one passage; moved from station to station. Dropped open, it records `Abandoned{station}`, which
+/// for a stranger is counted as refusals are.
 pub struct Docket {
     draft: Box<Record>,
     marks: Marks,
@@ -190,7 +191,9 @@ impl Drop for Docket {
         let waited = self.since.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
         let now = Time::from_millis(self.arrived.millis().saturating_add(waited));
         let record = self.record(Leaf::Abandoned, now);
-        let (at, class, urgency) = (Instant::now(), Class::Known, Urgency::Now);
+        // Whoever was never known is counted like a refused stranger, or hanging up would fill the disk.
+        let class = if self.known { Class::Known } else { Class::StrangerRefused };
+        let (at, urgency) = (Instant::now(), Urgency::Now);
         let message = Message { record, at, binds: [0; 32], class, urgency, answer: None, seat };
         // Only a scribe that has ended refuses, and then there is no book to write to.
         let _ = self.links.scribe.try_send(message);

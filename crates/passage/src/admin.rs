@@ -5,8 +5,10 @@ use crate::{
     answer::Case,
     connection::{Door, Link},
     desk::Desk,
+    limits::Neighbourhood,
     listener::serve,
     road::Answer,
+    tally::End,
 };
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
@@ -15,8 +17,12 @@ use hyper::body::Incoming;
 use identity::Acceptor;
 use ledger::Health;
 use lexicon::{Kind, Reason, Station};
-use std::{fmt::Write, sync::Arc};
-use tokio::net::TcpListener;
+use std::{
+    fmt::Write,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{net::TcpListener, time::timeout};
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -44,19 +50,24 @@ impl Admin {
         };
         let mut case = Case::open(&arrival, &self.desk).await?.on("admin");
         case.reach(Station::Authenticate);
-        let operator = link.peer.spiffe.as_ref().filter(|id| self.operators.contains(id));
-        let Some(operator) = operator else {
-            case.seen_as(Kind::Stranger, None);
-            return refuse(case, Reason::PolicyRefused).await;
+        let Some(operator) = self.operator(link) else {
+            return match case.charge_stranger() {
+                Ok(()) => refuse(case, Reason::PolicyRefused, None).await,
+                Err(wait) => refuse(case, Reason::LimitAddress, Some(wait)).await,
+            };
         };
         link.verified();
-        case.seen_as(Kind::Workload, Some(operator));
+        case.seen_as(Kind::Workload, operator);
         if !is_metrics {
-            return refuse(case, Reason::ResourceAbsent).await;
+            return refuse(case, Reason::ResourceAbsent, None).await;
         }
         let text = self.desk.telemetry.metrics() + &self.book();
         case.reach(Station::Record);
         case.answered(Whole { media_type: TEXT, body: text.into(), returned: 0, withheld: 0 }).await
+    }
+
+    fn operator<'a>(&self, link: &'a Link) -> Option<&'a String> {
+        link.peer.spiffe.as_ref().filter(|id| self.operators.contains(id))
     }
 
     fn book(&self) -> String {
@@ -91,9 +102,9 @@ impl Admin {
     }
 }
 
-async fn refuse(case: Case, reason: Reason) -> Result<Recorded, Silence> {
+async fn refuse(case: Case, reason: Reason, retry_after: Option<Duration>) -> Result<Recorded, Silence> {
     let body = Bytes::from(format!("{} {}\n", reason.code(), reason.hint()));
-    case.refused(reason.into(), None, Answer { media_type: "text/plain", body, scope: None }).await
+    case.refused(reason.into(), retry_after, Answer { media_type: "text/plain", body, scope: None }).await
 }
 
 impl Door for Admin {
@@ -110,7 +121,24 @@ impl Door for Admin {
         if parts.method == Method::GET && matches!(parts.uri.path(), "/healthz" | "/readyz") {
             return Ok(self.word());
         }
-        self.pass(parts, &link).await.map(Recorded::into_response)
+        let guards = &self.desk.guards;
+        let neighbourhood = Neighbourhood::of(link.source);
+        if guards.refusals.is_spent(&neighbourhood, Instant::now()) && self.operator(&link).is_none() {
+            self.desk.ended(End::Surplus);
+            return Err(Silence::Surplus);
+        }
+        let hold = link.hold().await?;
+        let Some(place) = guards.live.enter(neighbourhood) else {
+            self.desk.ended(End::Surplus);
+            return Err(Silence::Surplus);
+        };
+        // Detached, as at the road: a client that resets does not end what is under way.
+        let passage = tokio::spawn(async move {
+            let ended = timeout(self.desk.settings.timeouts.request, self.pass(parts, &link)).await;
+            drop((hold, place));
+            ended.unwrap_or(Err(Silence::Bug))
+        });
+        passage.await.unwrap_or(Err(Silence::Bug)).map(Recorded::into_response)
     }
 }
 

@@ -68,11 +68,11 @@ impl Case {
         self
     }
 
-    /// A caller that no token names: a stranger, or a workload by its certificate.
-    pub fn seen_as(&mut self, kind: Kind, certificate: Option<&String>) {
+    /// A caller that no token names, but a certificate.
+    pub fn seen_as(&mut self, kind: Kind, certificate: &str) {
         let draft = self.docket.draft();
         draft.actor_kind = Some(kind);
-        draft.client = certificate.cloned();
+        draft.client = Some(certificate.to_owned());
     }
 
     /// Never before the last record (decision 18).

@@ -31,7 +31,7 @@ use std::{
 };
 use tokio::{
     net::TcpStream,
-    sync::{Notify, Semaphore, mpsc, watch},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch},
     time::{sleep, timeout},
 };
 
@@ -69,6 +69,12 @@ pub(crate) struct Link {
 impl Link {
     pub fn verified(&self) {
         self.verified.store(true, Ordering::Relaxed);
+    }
+
+    /// What a passage takes along when it is detached: its berth, and the listener's word that it is still there.
+    pub async fn hold(&self) -> Result<(OwnedSemaphorePermit, mpsc::Sender<Infallible>), Silence> {
+        let berth = self.berths.clone().acquire_owned().await.map_err(|_| Silence::Bug)?;
+        Ok((berth, self.alive.clone()))
     }
 }
 
@@ -235,12 +241,11 @@ impl<R: Road> Door for House<R> {
             House::desk(&self).ended(End::Surplus);
             return Err(Silence::Surplus);
         }
-        let berth = link.berths.clone().acquire_owned().await.map_err(|_| Silence::Bug)?;
+        let hold = link.hold().await?;
         let Some(place) = guards.live.enter(neighbourhood) else {
             House::desk(&self).ended(End::Surplus);
             return Err(Silence::Surplus);
         };
-        let alive = link.alive.clone();
         let arrival = Arrival {
             parts,
             carries_body,
@@ -253,7 +258,7 @@ impl<R: Road> Door for House<R> {
         tokio::spawn(async move {
             let reply = timeout(longest, pass(arrival, &*self, &client)).await;
             client.reply(reply.unwrap_or(Reply::Silence(Silence::Bug)));
-            drop((berth, place, alive));
+            drop((hold, place));
         });
         match reply.await {
             Ok(Reply::Answer(recorded)) => Ok(recorded.into_response()),

@@ -2,7 +2,7 @@
 
 use crate::house::{House, PATIENCE, at, source, trace};
 use evidence::{Leaf, Record};
-use ledger::{Health, Ledger, OpenError, Outage, Proof};
+use ledger::{Health, Ledger, OpenError, Outage, Proof, Strangers};
 use lexicon::{Assurance, Kind, LocalId, Principal, Reason, ResourceType, Station, Time};
 
 fn nurse() -> Principal {
@@ -85,6 +85,28 @@ async fn a_docket_that_is_dropped_says_where() {
         (Leaf::Abandoned, Some(Station::Forward), Some(trace(1)))
     );
     assert_eq!(book[3].leaf, Leaf::Shut);
+}
+
+/// Strangers who leave are counted like strangers who are refused; the known are written, each of them.
+#[tokio::test]
+async fn strangers_that_are_dropped_are_counted() {
+    let house = House::new();
+    let (ledger, scribe) = house.open_with(Strangers { window_s: 3600, full: 2, full_in_all: 100, licensed: 100 });
+    for n in 0..6 {
+        drop(ledger.arrive(at(1), trace(n), source(1), PATIENCE).await.expect("a seat"));
+    }
+    for n in 6..10 {
+        let mut docket = ledger.arrive(at(1), trace(n), source(1), PATIENCE).await.expect("a seat");
+        docket.caller(&nurse(), &[3; 32], at(1), PATIENCE).await.expect("a seat");
+        drop(docket);
+    }
+    drop(ledger);
+    scribe.join();
+    let book = house.book();
+    let abandoned = |known| book.iter().filter(|r| r.leaf == Leaf::Abandoned && r.actor.is_some() == known).count();
+    assert_eq!((abandoned(false), abandoned(true)), (2, 4));
+    let tally = book.iter().rfind(|record| record.leaf == Leaf::Tally).expect("a tally");
+    assert_eq!((tally.count, tally.reason, tally.exact), (Some(4), None, Some(true)));
 }
 
 /// Posting does not need the future to be polled: a caller that is cancelled leaves its record.

@@ -41,6 +41,29 @@ async fn a_flood_of_strangers_does_not_stop_the_known() {
     assert_eq!(tally.and_then(|tally| tally.count), Some(1));
 }
 
+/// Strangers at the operator's listener spend the same allowance; the operator and the words of health do not.
+#[tokio::test]
+async fn strangers_at_the_operators_listener_are_limited_too() {
+    let limits = Limits { strangers: slow(3), refusals: slow(2), ..Limits::default() };
+    let stage = Stage::with(limits, Timeouts::default()).await;
+    let mut stranger = stage.operator(None).await;
+    let mut statuses = Vec::new();
+    for _ in 0..5 {
+        let response = stranger.get("/metrics", None).await.expect("an answer");
+        record_of(stage.folder.path(), &response);
+        assert_eq!(response.headers().contains_key("retry-after"), response.status() == 429);
+        statuses.push(response.status().as_u16());
+    }
+    assert_eq!(statuses, [403, 403, 403, 429, 429]);
+    let before = read(stage.folder.path()).len();
+    stranger.get("/metrics", None).await.expect_err("hung up, not answered");
+    assert_eq!(read(stage.folder.path()).len(), before, "no docket was opened for it");
+    assert!(stage.metrics().await.contains("{end=\"limit: strangers\"} 1\n"));
+    assert_eq!(stage.operator(None).await.get("/healthz", None).await.expect("an answer").status(), 200);
+    drop(stranger);
+    stage.close().await;
+}
+
 #[tokio::test]
 async fn one_token_has_its_rate_and_another_its_own() {
     let limits = Limits { tokens: slow(2), ..Limits::default() };

@@ -5,7 +5,7 @@
 
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a bench prints, and may stop")]
 
-use fhir::{Limits, Projection, Projections, Scanned};
+use fhir::{Base, Limits, Projection, Projections, Scanned};
 use lexicon::ResourceType;
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -42,7 +42,7 @@ fn row(name: &str, document: &[u8], projections: &Projections) {
     let scanned = Scanned::of(document, limits).expect("acceptable");
     let projection = projections.compile(scanned.resource_type(), &groups(projections, scanned.resource_type()));
     let scan = || Scanned::of(document, limits).expect("acceptable");
-    let show = |projection: &Projection| scan().project(projection);
+    let show = |projection: &Projection| scan().project(projection, &Base::default());
     let parse = || serde_json::from_slice::<serde_json::Value>(document).expect("JSON");
 
     // Taken in turns, so that a noisy neighbour disturbs all three alike.

@@ -14,6 +14,10 @@ pub(crate) struct TypeId(usize);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Holds {
     Text,
+    /// `Reference.reference`: text, shown as far as it leads to one of ours.
+    Literal,
+    /// `Attachment.url`: text, shown only if it is relative.
+    Link,
     Number,
     Boolean,
     Complex(TypeId),
@@ -109,7 +113,9 @@ impl Elements {
             let error = TableError { line: row.line };
             let (owner, elements) = types.get_mut(row.owner).ok_or(error)?;
             for held in row.types.split('|') {
-                let Some(holds) = holds(held, &by_name) else { return Err(TableError { line: row.line }) };
+                let Some(holds) = holds((owner, row.name), held, &by_name) else {
+                    return Err(TableError { line: row.line });
+                };
                 let name = concrete(row.name, held);
                 let tacit = is_tacit(owner, row.name);
                 let element = Element { name: name.clone(), defined: row.name, many: row.many, holds, tacit };
@@ -166,7 +172,12 @@ fn concrete(name: &str, held: &str) -> String {
     stem.chars().chain(first).chain(letters).collect()
 }
 
-fn holds(held: &str, by_name: &HashMap<&'static str, TypeId>) -> Option<Holds> {
+fn holds(element: (&str, &str), held: &str, by_name: &HashMap<&'static str, TypeId>) -> Option<Holds> {
+    match element {
+        ("Reference", "reference") => return Some(Holds::Literal),
+        ("Attachment", "url") => return Some(Holds::Link),
+        _ => {}
+    }
     Some(match held {
         "boolean" => Holds::Boolean,
         "decimal" | "integer" | "positiveInt" | "unsignedInt" => Holds::Number,
@@ -223,6 +234,8 @@ mod tests {
         assert_eq!(holding("Observation", "valueAddress"), None, "Observation.value[x] has no Address");
         assert_eq!(holding("Observation.component", "referenceRange"), complex("Observation.referenceRange"));
         assert_eq!(holding("Quantity", "value"), Some(Holds::Number));
+        assert_eq!(holding("Reference", "reference"), Some(Holds::Literal));
+        assert_eq!(holding("Attachment", "url"), Some(Holds::Link));
         assert_eq!(holding("Timing.repeat", "boundsPeriod"), complex("Period"));
         assert_eq!(holding("Bundle", "text"), None, "a Bundle is no DomainResource");
         assert_eq!(holding("Extension", "valueBase64Binary"), Some(Holds::Text));

@@ -2,7 +2,8 @@
 //!
 //! Three stages. [`index`] turns blocks of 64 bytes into the positions that matter; [`grammar`] checks RFC 8259 over
 //! them, and what readers differ about (duplicate names, escaped names, depth); [`project`] walks the checked structure
-//! by the types of R4 and copies, byte for byte, the spans a projection shows. Both first stages can stop after any
+//! by the types of R4 and copies, byte for byte, the spans a projection shows; only references below a base are written
+//! anew, relative. Both first stages can stop after any
 //! byte, so the result does not depend on how the document was cut.
 //!
 //! What holds: every byte of an answer was read by our strict grammar at a path that is shown, and the answer is

@@ -6,6 +6,9 @@
 //! `Reference.identifier`, `Meta.source`, and of a resource `text`. `contained` cannot be named at all: the policy
 //! judged the resource around it, not the one inside.
 //!
+//! What leads elsewhere is not shown: of a `Reference.reference` what is relative or below one of our bases (then it is
+//! written relative), of an `Attachment.url` what is relative.
+//!
 //! An element that R4 makes mandatory and that no group names is left out like any other, and nothing is put in its
 //! place: a `data-absent-reason` has no place in a complex element, and would tell which elements a hidden resource
 //! has. The answer says that it is partial (`SUBSETTED`). A projection for readers that insist on mandatory elements
@@ -123,6 +126,10 @@ pub(crate) struct Rule {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Shows {
     Text,
+    /// The text of a reference, if it leads to one of ours.
+    Literal,
+    /// The text of a relative link.
+    Link,
     Number,
     Boolean,
     Inside(View),
@@ -146,6 +153,8 @@ impl Projection {
                 let element = self.elements.of(id).element(name).filter(|element| !element.tacit)?;
                 let shows = match element.holds {
                     Holds::Text => Shows::Text,
+                    Holds::Literal => Shows::Literal,
+                    Holds::Link => Shows::Link,
                     Holds::Number => Shows::Number,
                     Holds::Boolean => Shows::Boolean,
                     Holds::Complex(inner) => Shows::Inside(View::Whole(inner)),
@@ -164,7 +173,9 @@ impl Projection {
             let shows = self.rule(view, name.as_bytes()).map(|rule| rule.shows);
             match (shows, names.peek()) {
                 (Some(Shows::Inside(inside)), Some(_)) => view = inside,
-                (Some(Shows::Text | Shows::Number | Shows::Boolean), None) => return true,
+                (Some(Shows::Text | Shows::Literal | Shows::Link | Shows::Number | Shows::Boolean), None) => {
+                    return true;
+                }
                 _ => return false,
             }
         }

@@ -3,6 +3,7 @@
 
 use crate::filter::{Node, Scanned};
 use lexicon::{LocalId, ResourceType};
+use std::borrow::Cow;
 
 /// Our own base URLs: the one clients use and the upstream's. An absolute reference below one of them is local.
 #[derive(Clone, Debug, Default)]
@@ -15,11 +16,25 @@ impl Base {
         Self(urls.into_iter().filter_map(canonical).map(slashed).collect())
     }
 
+    /// The text of a reference as we write it: what is relative as it is, what is below one of the bases relative.
+    /// Nothing for what leads elsewhere, or nowhere certain.
+    pub(crate) fn relative<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {
+        if is_relative(text) {
+            return Some(Cow::Borrowed(text));
+        }
+        self.below(text).filter(|rest| Named::relative(rest).is_some()).map(Cow::Owned)
+    }
+
     /// The part of an absolute URL below one of the bases.
     fn below(&self, url: &str) -> Option<String> {
         let url = canonical(url)?;
         self.0.iter().find_map(|base| url.strip_prefix(base.as_str()).map(str::to_owned))
     }
+}
+
+/// Has a URL neither scheme nor host, however a browser reads it? It takes `\` for `/` and drops white space.
+pub(crate) fn is_relative(url: &str) -> bool {
+    !url.starts_with('/') && !url.contains([':', '\\']) && !url.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
 /// What a reference names.

@@ -9,6 +9,7 @@ mod walk;
 use super::grammar::Kind;
 use super::scanned::{Node, Scanned};
 use crate::projection::{Projection, Shows, View};
+use crate::reference::Base;
 use std::fmt;
 use walk::{Member, Walk};
 
@@ -50,10 +51,11 @@ impl Scanned {
     /// The resource as the projection shows it: type, id, meta, then the rest in its own order. If anything is
     /// withheld, `meta.tag` says so and `meta.versionId` and `meta.lastUpdated`, which tell of changes to what is
     /// hidden, are withheld too. A projection of another type shows nothing but the type.
-    pub fn project(&self, projection: &Projection) -> Projected {
+    /// References below `base` come out relative; what leads elsewhere is withheld.
+    pub fn project(&self, projection: &Projection, base: &Base) -> Projected {
         let of_type = projection.resource_type() == self.resource_type;
         let view = if of_type { projection.root() } else { View::Nothing };
-        let mut walk = Walk { scanned: self, projection, out: Vec::with_capacity(self.bytes.len()), withheld: 0 };
+        let mut walk = Walk { scanned: self, projection, base, out: Vec::with_capacity(self.bytes.len()), withheld: 0 };
         walk.resource(view);
         Projected { bytes: walk.out, withheld: walk.withheld }
     }

@@ -73,9 +73,17 @@ impl Compiler<'_> {
                     (Shows::Inside(self.view(inner, below, whole)), false)
                 }
                 Holds::Text if whole => (Shows::Text, true),
+                Holds::Literal if whole => (Shows::Literal, true),
+                Holds::Link if whole => (Shows::Link, true),
                 Holds::Number if whole => (Shows::Number, true),
                 Holds::Boolean if whole => (Shows::Boolean, true),
-                Holds::Complex(_) | Holds::Text | Holds::Number | Holds::Boolean | Holds::Resource => continue,
+                Holds::Complex(_)
+                | Holds::Text
+                | Holds::Literal
+                | Holds::Link
+                | Holds::Number
+                | Holds::Boolean
+                | Holds::Resource => continue,
             };
             rules.push((name.to_owned(), Rule { many: element.many, shows, aside: has_aside && below.aside }));
         }

@@ -165,7 +165,7 @@ impl Reader<'_> {
         let (beside, name) = last.strip_prefix('_').map_or(("", last), |name| ("_", name));
         let mut ends = find(owner, name)?;
         if !beside.is_empty() {
-            ends.retain(|element| matches!(element.holds, Holds::Text | Holds::Number | Holds::Boolean));
+            ends.retain(|element| !matches!(element.holds, Holds::Complex(_) | Holds::Resource));
             if ends.is_empty() {
                 let hint = format!("only simple elements have a `_{name}`; write `{name}.extension`");
                 return Err((Problem::Unknown { owner: owner.name, name: last.to_owned() }, hint));

@@ -140,7 +140,7 @@ impl Wanted {
     }
 
     fn is_reference(&self, node: Node<'_>, place: &Place, resource: &Scanned) -> bool {
-        // No base: an absolute reference is only equal to itself.
+        // No base: an absolute reference is equal to nothing.
         let named = Named::read(node, resource, &Base::default());
         let found_type = match &named {
             Named::Local(t, _) | Named::Elsewhere(Some(t)) => Some(*t),
@@ -151,9 +151,7 @@ impl Wanted {
         }
         match (self, &named) {
             (Self::Local(of, id), Named::Local(t, found)) => id == found && of.is_none_or(|of| of == *t),
-            (Self::Url(url), Named::Elsewhere(_)) => {
-                node.get("reference").and_then(Node::text).is_some_and(|found| found == url.as_str())
-            }
+            // A reference that leads elsewhere is shown to nobody, so no URL is compared with one.
             _ => false,
         }
     }

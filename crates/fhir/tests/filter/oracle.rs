@@ -6,6 +6,9 @@ use crate::tree::Tree;
 
 const SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
 
+/// The upstream's base: a reference below it is shown relative.
+pub const BASE: &str = "https://up.example/r4";
+
 pub struct Oracle<'a> {
     pub table: &'a Table,
     /// As written in the file, split at the dots.
@@ -19,6 +22,41 @@ struct Step {
     defined: String,
     /// Not covered by a path that ends above it.
     tacit: bool,
+}
+
+/// `Type/id`, maybe with a version, and nothing else.
+fn is_read(table: &Table, path: &str) -> bool {
+    let is_id = |id: &str| {
+        (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+    };
+    let parts: Vec<&str> = path.split('/').collect();
+    let (of_type, id, version) = match parts[..] {
+        [of_type, id] => (of_type, id, "1"),
+        [of_type, id, "_history", version] => (of_type, id, version),
+        _ => return false,
+    };
+    table.element(of_type, "implicitRules").is_some() && is_id(id) && is_id(version)
+}
+
+/// What of a text is shown that may lead elsewhere: null for what is not.
+fn led(table: &Table, owner: &str, name: &str, value: &Tree) -> Tree {
+    let Tree::Text(text) = value else { return value.clone() };
+    if !matches!((owner, name), ("Reference", "reference") | ("Attachment", "url")) {
+        return value.clone();
+    }
+    let (site, path) = BASE.split_at(BASE.len() - "/r4".len());
+    let rest =
+        text.get(..site.len()).filter(|start| start.eq_ignore_ascii_case(site)).map(|start| &text[start.len()..]);
+    let below = rest.and_then(|rest| rest.strip_prefix(path)?.strip_prefix('/'));
+    match below {
+        Some(below) if owner == "Reference" && is_read(table, below) => Tree::Text(below.to_owned()),
+        _ if text.starts_with('/')
+            || text.contains(|c: char| ":\\".contains(c) || c.is_whitespace() || c.is_control()) =>
+        {
+            Tree::Null
+        }
+        _ => value.clone(),
+    }
 }
 
 fn is_tacit(owner: &str, name: &str) -> bool {
@@ -161,7 +199,7 @@ impl Oracle<'_> {
             } else {
                 None
             };
-            let (value, aside, more) = self.simple(of, element.many, value, aside);
+            let (value, aside, more) = self.simple(of, element.many, &led(self.table, owner, name, value), aside);
             withheld += more;
             shown.extend(value.map(|value| (name.clone(), value)));
             shown.extend(aside.map(|aside| (format!("_{name}"), aside)));

@@ -117,7 +117,7 @@ impl Road for Fhir {
                 if !grants.iter().any(admits) {
                     return Told { notes, outcome: Err(Reason::ScopeGranular.into()) };
                 }
-                let projected = resource.project(&projection);
+                let projected = resource.project(&projection, &self.base);
                 notes.groups = groups;
                 notes.policies = policies;
                 Told { notes, outcome: Ok(Filtrate::mint(Clean::Projected(projected))) }

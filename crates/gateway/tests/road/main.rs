@@ -194,6 +194,26 @@ async fn what_is_public_is_the_gateways_own_statement() {
     stage.close().await;
 }
 
+/// The upstream's own address, and any other, stays out of an answer.
+#[tokio::test]
+async fn a_reference_below_the_upstream_comes_out_relative() {
+    let stage = Stage::raise().await;
+    stage.ward.answers(TEAMS, page(&[team("team-p001", "p001")], None));
+    let observation = json!({
+        "resourceType": "Observation", "id": "o1", "meta": patient("p001")["meta"], "status": "final",
+        "code": { "text": "x" }, "subject": { "reference": format!("{}/Patient/p001", stage.base) },
+        "performer": [{ "reference": "https://other.example/Practitioner/x", "type": "Practitioner" }],
+    });
+    stage.ward.answers("/r4/Observation/o1", Script::json(observation.to_string()));
+    let response = stage.get("/fhir/Observation/o1", &stage.nurse()).await;
+    let text = String::from_utf8_lossy(response.body()).into_owned();
+    assert_eq!(response.status(), 200, "{text}");
+    let body: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(body["subject"], json!({ "reference": "Patient/p001" }));
+    assert!(!text.contains(&stage.base) && !text.contains("other.example"), "{text}");
+    stage.close().await;
+}
+
 /// A scope's parameters are no oracle: where the caller is not shown what they look at, a value that matches and one
 /// that does not come to the same. A scope that looks at what is shown still narrows.
 #[tokio::test]

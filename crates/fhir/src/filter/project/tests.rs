@@ -13,7 +13,8 @@ fn projection(of_type: &str, paths: &[&str]) -> Arc<Projection> {
 }
 
 fn project(document: &str, projection: &Projection) -> (String, u64) {
-    let projected = Scanned::of(document.as_bytes(), Limits::READ).expect("acceptable").project(projection);
+    let base = Base::new(["https://localhost:8443/fhir", "https://up.example/r4"]);
+    let projected = Scanned::of(document.as_bytes(), Limits::READ).expect("acceptable").project(projection, &base);
     (String::from_utf8(projected.bytes().to_vec()).expect("UTF-8"), projected.withheld())
 }
 
@@ -131,6 +132,73 @@ fn a_choice_is_shown_under_the_names_of_its_types() {
 }
 
 #[test]
+fn a_reference_comes_out_relative_or_not_at_all() {
+    let check = |written: &str, expect: Option<&str>| {
+        let members = format!(r#""managingOrganization":{{"reference":"{written}"}}"#);
+        let shown =
+            expect.map(|text| format!(r#""managingOrganization":{{"reference":"{text}"}}"#)).unwrap_or_default();
+        super::tests::check("Patient", &["managingOrganization"], &members, &shown, u64::from(expect.is_none()));
+    };
+    for same in ["Organization/o", r"Organization\/o", "Organization/o/_history/2", "#o"] {
+        check(same, Some(same));
+    }
+    for below in [
+        "https://localhost:8443/fhir/Organization/o",
+        "HTTPS://up.example:443/r4/Organization/o",
+        r"https:\/\/up.example\/r4\/Organization\/o",
+        r"\u0068ttps\u003a//up.example/r4/Organization/o",
+    ] {
+        check(below, Some("Organization/o"));
+    }
+    check("https://up.example/r4/Organization/o/_history/2", Some("Organization/o/_history/2"));
+    for elsewhere in [
+        "https://up.example/other/Organization/o",
+        "https://up.example/r4/Organization/o?_secret=1",
+        "https://up.example/r4/Binary/../Organization/o",
+        "https://up.example/r4",
+        "https://other.example/r4/Organization/o",
+        r"\u0068ttps\u003a//other.example/Organization/o",
+        "http://up.example/r4/Organization/o",
+        "//other.example/Organization/o",
+        r"\\\\other.example\\Organization",
+        r"\thttps//other.example",
+        "urn:uuid:6c1e1b1c-4b0e-4f3c-9d7e-0c8f6a1d2b3a",
+        "Organization?identifier=http://x|1",
+    ] {
+        check(elsewhere, None);
+    }
+    // With its `_name`, and inside an extension that is named.
+    super::tests::check(
+        "Patient",
+        &["managingOrganization.reference", "managingOrganization._reference", "extension"],
+        r#""extension":[{"url":"http://x","valueReference":{"reference":"https://other/Patient/p"}},{"url":"u","valueReference":{"reference":"https://up.example/r4/Patient/p"}}],"managingOrganization":{"reference":"https://other/Organization/o","_reference":{"id":"x"}}"#,
+        r#""extension":[{"url":"http://x"},{"url":"u","valueReference":{"reference":"Patient/p"}}]"#,
+        3,
+    );
+}
+
+#[test]
+fn an_attachment_leads_nowhere_else() {
+    let check = |url: &str, is_shown: bool| {
+        let members = format!(r#""photo":[{{"title":"x","url":"{url}"}}]"#);
+        let shown = if is_shown { members.clone() } else { r#""photo":[{"title":"x"}]"#.to_owned() };
+        super::tests::check("Patient", &["photo"], &members, &shown, u64::from(!is_shown));
+    };
+    check("Binary/b1", true);
+    for url in [
+        "https://other.example/signed?token=x",
+        "https://up.example/r4/Binary/b1",
+        "https://localhost:8443/fhir/Binary/b1",
+        r"https\u003a\/\/other.example",
+        "//other.example/x",
+        "data:text/plain,x",
+        "urn:uuid:1",
+    ] {
+        check(url, false);
+    }
+}
+
+#[test]
 fn elements_that_repeat_by_reference_are_walked_too() {
     check(
         "Observation",
@@ -233,5 +301,5 @@ fn a_type_that_is_not_listed_shows_its_type_and_id() {
 #[test]
 fn debug_shows_nothing_of_the_answer() {
     let scanned = Scanned::of(br#"{"resourceType":"Patient","id":"jane"}"#, Limits::READ).expect("acceptable");
-    assert!(!format!("{:?}", scanned.project(&projection("Patient", &["id"]))).contains("jane"));
+    assert!(!format!("{:?}", scanned.project(&projection("Patient", &["id"]), &Base::default())).contains("jane"));
 }

@@ -1,8 +1,10 @@
 //! The walk itself: members, items and leaves of any element.
 
 use super::super::grammar::Kind;
-use super::super::scanned::Scanned;
+use super::super::scanned::{Node, Scanned};
 use crate::projection::{Projection, Shows, View};
+use crate::reference::{Base, is_relative};
+use std::borrow::Cow;
 
 /// A member of an object: the cells of its name and of its value.
 pub(super) type Member = (usize, usize);
@@ -10,8 +12,16 @@ pub(super) type Member = (usize, usize);
 pub(super) struct Walk<'a> {
     pub(super) scanned: &'a Scanned,
     pub(super) projection: &'a Projection,
+    pub(super) base: &'a Base,
     pub(super) out: Vec<u8>,
     pub(super) withheld: u64,
+}
+
+/// How the text of a reference is shown.
+enum Literal {
+    AsWritten,
+    /// As what is left of it below a base.
+    Relative(String),
 }
 
 impl<'a> Walk<'a> {
@@ -22,7 +32,8 @@ impl<'a> Walk<'a> {
             return;
         };
         let value = member.1;
-        if !rule.many && !rule.aside && self.is_leaf(value, rule.shows) {
+        let as_it_is = matches!(rule.shows, Shows::Text | Shows::Number | Shows::Boolean);
+        if as_it_is && !rule.many && !rule.aside && self.is_leaf(value, rule.shows) {
             return self.leaf(member);
         }
         let beside = if rule.aside { self.beside(object, label) } else { None };
@@ -88,8 +99,18 @@ impl<'a> Walk<'a> {
             self.withheld += 1;
             return false;
         }
-        let cell = self.scanned.cell(at);
-        self.out.extend_from_slice(self.scanned.source(cell.start, cell.end));
+        match self.literal(at, shows) {
+            // What is left of a reference below a base is `Type/id`: no character of it needs an escape.
+            Some(Literal::Relative(relative)) => {
+                self.out.push(b'"');
+                self.out.extend_from_slice(relative.as_bytes());
+                self.out.push(b'"');
+            }
+            Some(Literal::AsWritten) | None => {
+                let cell = self.scanned.cell(at);
+                self.out.extend_from_slice(self.scanned.source(cell.start, cell.end));
+            }
+        }
         true
     }
 
@@ -217,9 +238,26 @@ impl<'a> Walk<'a> {
         self.scanned.cell(at).kind == kind
     }
 
+    /// The text of a reference as it may be shown.
+    fn literal(&self, at: usize, shows: Shows) -> Option<Literal> {
+        if shows != Shows::Literal || !self.is(at, Kind::Text) {
+            return None;
+        }
+        let text = Node::of(self.scanned, at).text()?;
+        match self.base.relative(&text)? {
+            Cow::Borrowed(_) => Some(Literal::AsWritten),
+            Cow::Owned(relative) => Some(Literal::Relative(relative)),
+        }
+    }
+
     fn is_leaf(&self, at: usize, shows: Shows) -> bool {
         match shows {
             Shows::Text => self.is(at, Kind::Text),
+            Shows::Literal => self.literal(at, shows).is_some(),
+            Shows::Link => {
+                let text = Node::of(self.scanned, at).text();
+                self.is(at, Kind::Text) && text.is_some_and(|text| is_relative(&text))
+            }
             Shows::Number => self.is(at, Kind::Number),
             Shows::Boolean => self.is(at, Kind::Boolean),
             Shows::Inside(_) => false,

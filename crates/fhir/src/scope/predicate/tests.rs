@@ -140,7 +140,6 @@ fn granular_parameters_are_judged_on_the_resource() {
         "patient=Patient/me",
         "patient=me",
         "performer=Practitioner/d1",
-        "performer=https://other/Practitioner/d2",
     ] {
         check(query, true);
     }
@@ -172,6 +171,7 @@ fn granular_parameters_are_judged_on_the_resource() {
         "performer=Patient/me",
         "value-concept=neg",
         "performer=https://other/Practitioner/d",
+        "performer=https://other/Practitioner/d2",
         "focus=Patient/me",
     ] {
         check(query, false);

@@ -7,12 +7,12 @@ use crate::personas::Persona;
 use crate::{output, process, wiring};
 use anyhow::{Context, anyhow, bail};
 use clinic::{Held, Key, World};
-use fhir::Base;
 use fhir::filter::{Filter, Limits, Scanned};
 use fhir::request::{self, Line};
 use fhir::scope::Scopes;
+use fhir::{Base, Grant};
 use identity::{Bearer, DevelopmentIssuer, Peer};
-use lexicon::{Context as Circumstances, Facts, LocalId, Principal, Question, Relationship, Verdict};
+use lexicon::{Context as Circumstances, Facts, LocalId, Principal, Question, Reason, Relationship, Verdict};
 use policy::{Class, Explanation, Standing};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -64,7 +64,7 @@ fn told(
 ) -> anyhow::Result<Value> {
     let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
     let path = format!("/{}", path.trim_start_matches('/'));
-    let refused = |reason: lexicon::Reason| json!({"answer": reason.status(), "reason": reason.code(), "shown": reason.shown().code(), "hint": reason.hint()});
+    let refused = |reason: Reason| json!({"answer": reason.status(), "reason": reason.code(), "shown": reason.shown().code(), "hint": reason.hint()});
     let asked = match request::parse(Line { method, path: &path, query, if_none_exist: None }) {
         Ok(asked) => asked,
         Err(reason) => return Ok(refused(reason)),
@@ -94,20 +94,37 @@ fn told(
             purpose: blueprint.road.purpose.clone(),
             zone: blueprint.road.zone.clone(),
             assurance: principal.assurance,
-            scopes: grants.iter().map(fhir::Grant::text).collect(),
+            scopes: grants.iter().map(Grant::text).collect(),
         },
     };
     let rules = wiring::rules(blueprint)?;
     let explanation = rules.engine.explain(&question, &relationship, facts.as_ref());
     let by_scope = match (&scanned, &facts) {
-        (Some(scanned), Some(facts)) => grants
-            .iter()
-            .map(|grant| grant.admits(scanned, principal.patient.as_ref(), facts.patient.as_ref()))
-            .reduce(|one, other| one.or(other))
-            .and_then(Result::err),
+        (Some(scanned), Some(facts)) => by_scope(&rules, &grants, &Case { scanned, facts, principal }, &explanation),
         _ => None,
     };
     Ok(shape(&explanation, by_scope, scanned.is_some()))
+}
+
+/// A resource, and who wants to see it.
+struct Case<'a> {
+    scanned: &'a Scanned,
+    facts: &'a Facts,
+    principal: &'a Principal,
+}
+
+/// What the granted scopes say of the resource, in the order in which the road asks them.
+fn by_scope(rules: &wiring::Rules, grants: &[Grant], case: &Case<'_>, explanation: &Explanation) -> Option<Reason> {
+    let (launched, patient) = (case.principal.patient.as_ref(), case.facts.patient.as_ref());
+    let reaching: Vec<&Grant> = grants.iter().filter(|grant| grant.reaches(launched, patient)).collect();
+    if reaching.is_empty() {
+        return Some(Reason::ScopePatient);
+    }
+    let Some(Verdict::Permit { groups, .. }) = &explanation.verdict else { return None };
+    let projection = rules.projections.compile(case.facts.resource_type, groups);
+    let admits =
+        |grant: &&Grant| grant.reads_only(&projection) && grant.admits(case.scanned, launched, patient).is_ok();
+    (!reaching.iter().any(admits)).then_some(Reason::ScopeGranular)
 }
 
 fn resource(world: &World, resource_type: &str, id: &str) -> Option<String> {
@@ -149,7 +166,7 @@ fn facts(blueprint: &Blueprint, scanned: &Scanned, relationship: &Relationship) 
     )
 }
 
-fn shape(explanation: &Explanation, by_scope: Option<lexicon::Reason>, exists: bool) -> Value {
+fn shape(explanation: &Explanation, by_scope: Option<Reason>, exists: bool) -> Value {
     let policies: Vec<Value> = explanation
         .policies
         .iter()
@@ -166,7 +183,7 @@ fn shape(explanation: &Explanation, by_scope: Option<lexicon::Reason>, exists: b
         .collect();
     let reason = match (&explanation.class, &explanation.verdict) {
         (Class::Refused(halt), _) => Some(halt.reason),
-        (Class::Planned, _) if !exists => Some(lexicon::Reason::ResourceAbsent),
+        (Class::Planned, _) if !exists => Some(Reason::ResourceAbsent),
         (Class::Planned, _) if by_scope.is_some() => by_scope,
         (Class::Planned, Some(Verdict::Refuse { reason, .. })) => Some(*reason),
         (Class::Planned, _) => None,
@@ -176,10 +193,10 @@ fn shape(explanation: &Explanation, by_scope: Option<lexicon::Reason>, exists: b
         _ => Vec::new(),
     };
     json!({
-        "answer": reason.map_or(200, lexicon::Reason::status),
-        "reason": reason.map(lexicon::Reason::code),
+        "answer": reason.map_or(200, Reason::status),
+        "reason": reason.map(Reason::code),
         "shown": reason.map(|reason| reason.shown().code()),
-        "hint": reason.map(lexicon::Reason::hint),
+        "hint": reason.map(Reason::hint),
         "policies": policies,
         "groups": groups,
         "would_change_it": explanation.changes,

@@ -159,3 +159,23 @@ async fn http_2_answers_too() {
     assert_eq!(statuses, [200, 404]);
     driver.abort();
 }
+
+/// `explain` asks the same rooms without making the request, so it says what the gateway would.
+#[tokio::test(flavor = "multi_thread")]
+async fn explain_says_what_the_gateway_answers() {
+    let house = House::up();
+    for (persona, path, status, _, truly) in MATRIX {
+        let request = path.trim_start_matches("/fhir/");
+        let out = house.lazaret(&["explain", "--as", persona, request, "--json"]);
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        let told: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+        assert_eq!(
+            (told["answer"].as_u64(), told["reason"].as_str().unwrap_or_default()),
+            (Some(u64::from(*status)), *truly),
+            "{persona} {path}"
+        );
+    }
+    let in_words = house.lazaret(&["explain", "--as", "nurse", "GET", "Patient/p011"]);
+    let in_words = String::from_utf8_lossy(&in_words.stdout).into_owned();
+    assert!(in_words.contains("relationship.none") && in_words.contains("nurse-reads-own-care-team"), "{in_words}");
+}

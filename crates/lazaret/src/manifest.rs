@@ -247,6 +247,8 @@ pub struct Limits {
     pub token_requests_per_minute: u32,
     /// Connections open at once.
     pub connections: usize,
+    /// Of those, how many of one address; an eighth of them when not said. Say it where a proxy stands in front.
+    pub connections_per_address: Option<usize>,
     /// Largest resource accepted from the upstream.
     pub resource_bytes: usize,
     pub handshake_timeout_s: u64,
@@ -265,6 +267,7 @@ impl Default for Limits {
             stranger_requests_per_minute: 1_200,
             token_requests_per_minute: 6_000,
             connections: 1_024,
+            connections_per_address: None,
             resource_bytes: 1 << 20,
             handshake_timeout_s: 5,
             header_timeout_s: 10,

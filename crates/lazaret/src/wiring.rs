@@ -281,6 +281,7 @@ fn desk_settings(road: &blueprint::Road) -> passage::Settings {
     settings.limits.strangers = a_minute(limits.stranger_requests_per_minute);
     settings.limits.tokens = a_minute(limits.token_requests_per_minute);
     settings.limits.open_connections = limits.connections;
+    settings.limits.open_connections_per_address = limits.connections_per_address;
     settings.timeouts.handshake = Duration::from_secs(limits.handshake_timeout_s);
     settings.timeouts.header = Duration::from_secs(limits.header_timeout_s);
     settings.timeouts.request = Duration::from_secs(limits.request_timeout_s);

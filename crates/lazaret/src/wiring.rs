@@ -182,12 +182,11 @@ impl Upkeep {
         let now = process::now();
         let next = generation::generation(&blueprint, &self.lasting, now)?;
         // Everything that can fail comes before the first thing that changes.
-        let (gateway, admin) = (gateway_front(&blueprint.road)?, admin_front(&blueprint.admin)?);
-        acceptors(&blueprint)?;
+        let front = acceptors(&blueprint)?;
         next.verifier.warm(now).await;
         self.house.reload(next).await.map_err(|_| anyhow::anyhow!("the book cannot be written"))?;
-        self.front.gateway.replace(&gateway)?;
-        self.front.admin.replace(&admin)?;
+        self.front.gateway.adopt(&front.gateway);
+        self.front.admin.adopt(&front.admin);
         Ok(Denied::of(&blueprint))
     }
 }

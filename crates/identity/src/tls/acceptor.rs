@@ -71,9 +71,14 @@ impl Acceptor {
 
     /// New certificates or another trust bundle, from the next connection on. On error the old ones stay.
     pub fn replace(&self, settings: &AcceptorSettings) -> Result<(), MaterialError> {
-        let ready = Arc::new(ready(settings)?);
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = ready;
+        self.adopt(&Self::new(settings)?);
         Ok(())
+    }
+
+    /// What another acceptor was made with, from the next connection on. Cannot fail: what can, did when that was made.
+    pub fn adopt(&self, made: &Self) {
+        let ready = Arc::clone(&made.0.read().unwrap_or_else(PoisonError::into_inner));
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = ready;
     }
 
     /// Performs the handshake within its own timeout.

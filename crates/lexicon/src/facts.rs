@@ -36,7 +36,35 @@ pub enum Verdict {
     },
 }
 
-/// A plan, seen from a road: it can judge, and nothing else. Roads cannot reach the engine behind it.
+/// When an element group is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shown {
+    /// With every resource that may be seen at all.
+    Always,
+    /// With some.
+    Sometimes,
+}
+
+/// Whose resources may be among those that a plan permits: never too few, perhaps too many.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Reach {
+    Anybody,
+    /// Only resources of these patients; a resource that is no patient's is not among them.
+    Patients(Vec<LocalId>),
+}
+
+impl fmt::Debug for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reach")
+    }
+}
+
+/// A plan, seen from a road: it can judge, and say in advance how far it reaches. Roads cannot reach the engine behind it.
 pub trait Judge: Send + Sync {
     fn judge(&self, facts: &Facts) -> Verdict;
+
+    /// The element groups beside `default` that can be seen at all. A group that is not named is never shown.
+    fn groups(&self) -> Vec<(String, Shown)>;
+
+    fn reach(&self) -> Reach;
 }

@@ -21,7 +21,7 @@ mod trace;
 
 pub use action::{Action, Interaction};
 pub use assurance::Assurance;
-pub use facts::{Facts, Judge, Verdict};
+pub use facts::{Facts, Judge, Reach, Shown, Verdict};
 pub use halt::{Challenge, Halt};
 pub use local_id::LocalId;
 pub use principal::{Kind, Principal};

@@ -108,10 +108,18 @@ reasons! {
     RequestTypeUnknown "request.type-unknown" 404 "not-supported" Caller RequestTypeUnknown "not an R4 resource type; names are case-sensitive";
     RequestIdMalformed "request.id-malformed" 400 "value" Caller RequestIdMalformed "an id has 1 to 64 of A-Z a-z 0-9 - .";
     RequestFormat "request.format" 406 "not-supported" Caller RequestFormat "only application/fhir+json is served";
-    RequestMediaType "request.media-type" 415 "not-supported" Caller RequestMediaType "only application/fhir+json is accepted";
+    RequestBodyTooLong "request.body-too-long" 413 "too-long" Caller RequestBodyTooLong "the body is longer than this server accepts";
+    RequestMediaType "request.media-type" 415 "not-supported" Caller RequestMediaType "only application/fhir+json is accepted, and application/x-www-form-urlencoded for _search";
     RequestEncoding "request.encoding" 415 "not-supported" Caller RequestEncoding "content encodings are not accepted";
     RequestHeader "request.header" 400 "invalid" Caller RequestHeader "a header contradicts another, appears twice, or tries to change the method";
     ParameterNotModelled "parameter.not-modelled" 403 "not-supported" Caller ParameterNotModelled "this query parameter is not answered on this interaction; leave it out";
+    ParameterValue "parameter.value" 400 "value" Caller ParameterValue "a parameter's value has a form that this kind of parameter cannot have; see https://hl7.org/fhir/R4/search.html";
+    ParameterModifier "parameter.modifier" 403 "not-supported" Caller ParameterModifier "this modifier or prefix is not answered on this kind of parameter; leave it out";
+    ParameterHidden "parameter.observes-hidden" 403 "forbidden" Policy ParameterHidden "this parameter looks at an element that you are not shown; `lazaret explain surface` lists what you may search by";
+    ParameterChain "parameter.chain-not-permitted" 403 "forbidden" Policy ParameterChain "a chain or _has leads through a type that you may not search";
+    IncludeRefused "include.not-permitted" 403 "forbidden" Policy IncludeRefused "an include leads to a type that you may not search, or through an element that you are not shown; name one type at a time";
+    SearchTooBroad "search.too-broad" 403 "too-costly" Caller SearchTooBroad "no complete answer within the budget of one search; add parameters that narrow it";
+    CursorInvalid "cursor.invalid" 400 "value" Caller CursorInvalid "the page link is not valid for this caller, or no longer; start the search again";
     ParameterDuplicate "parameter.duplicate" 400 "invalid" Caller ParameterDuplicate "a query parameter appears twice";
 
     VreadNotAnswered "interaction.vread-not-answered" 403 "not-supported" Operator VreadNotAnswered "reading a version is not answered yet; read the current resource";
@@ -140,10 +148,14 @@ reasons! {
     UpstreamEncoding "upstream.encoding" 404 "not-found" Operator ResourceAbsent "the upstream answered with a content encoding that was not asked for";
     UpstreamTooLarge "upstream.too-large" 404 "not-found" Operator ResourceAbsent "the resource is larger than the configured limit";
     UpstreamMalformed "upstream.malformed" 404 "not-found" Operator ResourceAbsent "the upstream's JSON is not acceptable: broken, ambiguous or too deep";
+    UpstreamPage "upstream.page" 502 "transient" Operator UpstreamFailed "a page of the upstream's search is not acceptable: broken, too large, or with a link that leads elsewhere";
+    UpstreamSearch "upstream.search" 502 "transient" Operator UpstreamFailed "the upstream refused a search that the gateway built; see its log, under the same trace";
+    VersionHidden "version.hidden" 404 "not-found" Policy ResourceAbsent "a version, or the resource as it is now, is not one the caller may see";
     UpstreamMismatch "upstream.mismatch" 404 "not-found" Operator ResourceAbsent "the upstream returned another type or id than was asked for";
 
     LimitAddress "limit.address" 429 "throttled" Caller LimitAddress "too many requests from this address; wait as Retry-After says";
     LimitToken "limit.token" 429 "throttled" Caller LimitToken "too many requests with this token; wait as Retry-After says";
+    LimitPatients "limit.patients" 429 "throttled" Caller LimitPatients "more different patients than one caller may see in this window; wait as Retry-After says";
 
     ClientLeft "client.left" 499 "incomplete" Caller ClientLeft "the client closed the connection before anything was caused";
     Bug "internal.bug" 500 "exception" Us Bug "an invariant did not hold; the operator finds the station in the record";

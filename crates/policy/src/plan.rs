@@ -6,7 +6,7 @@ use crate::lexemes::{Lexemes, Seen};
 use crate::predicate::{Absent, Predicate};
 use crate::vocabulary::DEFAULT_GROUP;
 use cedar_policy::{Authorizer, Decision, Entities, EntityUid};
-use lexicon::{Facts, Judge, Reason, Time, Verdict};
+use lexicon::{Facts, Judge, Reach, Reason, Shown, Time, Verdict};
 use std::cell::OnceCell;
 use std::fmt;
 use std::sync::Arc;
@@ -170,6 +170,14 @@ impl Made {
 impl Judge for Plan {
     fn judge(&self, facts: &Facts) -> Verdict {
         self.verdict(facts, None)
+    }
+
+    fn groups(&self) -> Vec<(String, Shown)> {
+        Plan::groups(self).map(|group| (group.to_owned(), Shown::Sometimes)).collect()
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Anybody
     }
 }
 

@@ -9,17 +9,22 @@
 mod by_name;
 pub mod capability;
 pub mod compartment;
+pub mod condition;
 mod elements;
 pub mod filter;
+pub mod order;
 pub mod outcome;
+pub mod parameter;
 mod percent;
 pub mod projection;
 pub mod reference;
 pub mod request;
 pub mod scope;
-mod search_parameter;
 
+pub use condition::{Condition, Modifier};
 pub use filter::{Filter, Limits, Node, Projected, Scanned};
+pub use order::Order;
+pub use parameter::{Parameter, Path};
 pub use projection::{Projection, ProjectionError, Projections};
 pub use reference::Base;
 pub use scope::{Grant, Scopes};

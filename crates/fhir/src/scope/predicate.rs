@@ -1,7 +1,7 @@
 use crate::filter::{Node, Scanned};
+use crate::parameter::{self, Datatype, Kind, Parameter, Place};
 use crate::projection::Projection;
 use crate::reference::{Base, Named};
-use crate::search_parameter::{self, Datatype, Kind, Parameter, Place};
 use lexicon::{LocalId, ResourceType};
 
 const VALUES: usize = 64;
@@ -47,7 +47,7 @@ impl Predicate {
     /// Nothing if the parameter is unknown on the type (with a modifier or a chain it always is), or the value has a
     /// form that cannot be compared exactly.
     pub(super) fn compile(resource_type: ResourceType, name: &str, value: &str) -> Option<Self> {
-        let parameter = search_parameter::find(resource_type, name)?;
+        let parameter = parameter::find(resource_type, name)?;
         let values = split(value, ',')?;
         if values.len() > VALUES {
             return None;
@@ -81,6 +81,7 @@ impl Wanted {
                 .try_fold(Self::token(value)?, |token, place| token.fits(place.datatype).then_some(token)),
             Kind::Reference => Self::reference(&unescape(value)?),
             Kind::Uri => unescape(value).filter(|uri| !uri.is_empty()).map(Self::Url),
+            _ => None,
         }
     }
 

@@ -1,21 +1,43 @@
 //! The search parameters that can be evaluated exactly on one resource: see `tables/README.md`.
 
-use lexicon::ResourceType;
+use crate::filter::Scanned;
+use crate::reference::Base;
+use lexicon::{LocalId, ResourceType};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+/// Element names from the resource down, as they stand in JSON.
+pub type Path = Vec<&'static str>;
+
+/// <https://hl7.org/fhir/R4/search.html#ptypes>
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Kind {
+pub enum Kind {
+    Number,
+    Date,
+    String,
     Token,
     Reference,
+    Composite,
+    Quantity,
     Uri,
+    Special,
 }
 
 impl Kind {
     fn from_name(name: &str) -> Option<Self> {
-        [("token", Self::Token), ("reference", Self::Reference), ("uri", Self::Uri)]
-            .into_iter()
-            .find_map(|(known, kind)| (known == name).then_some(kind))
+        [
+            ("number", Self::Number),
+            ("date", Self::Date),
+            ("string", Self::String),
+            ("token", Self::Token),
+            ("reference", Self::Reference),
+            ("composite", Self::Composite),
+            ("quantity", Self::Quantity),
+            ("uri", Self::Uri),
+            ("special", Self::Special),
+        ]
+        .into_iter()
+        .find_map(|(known, kind)| (known == name).then_some(kind))
     }
 }
 
@@ -71,10 +93,27 @@ impl Place {
     }
 }
 
+/// A search parameter of one type, as far as it can be evaluated exactly.
 #[derive(Debug)]
-pub(crate) struct Parameter {
-    pub(crate) kind: Kind,
+pub struct Parameter {
+    pub code: &'static str,
+    pub kind: Kind,
+    /// The types its references may name; empty unless it is of kind reference.
+    pub targets: Vec<ResourceType>,
     pub(crate) places: Vec<Place>,
+}
+
+impl Parameter {
+    /// The path of every simple element that any evaluation of it looks at.
+    pub fn reads(&self) -> Vec<Path> {
+        self.places.iter().flat_map(Place::reads).collect()
+    }
+
+    /// The local resources that a reference parameter names in this resource.
+    pub fn named(&self, resource: &Scanned, base: &Base) -> Vec<(ResourceType, LocalId)> {
+        let _ = (resource, base);
+        Vec::new()
+    }
 }
 
 /// By type, then by code.
@@ -83,7 +122,11 @@ static PARAMETERS: LazyLock<HashMap<&str, HashMap<&str, Parameter>>> = LazyLock:
     for line in include_str!("../tables/search-parameters.tsv").lines() {
         let Some((owner, code, kind, place)) = row(line) else { continue };
         let of_type = parameters.entry(owner).or_default();
-        of_type.entry(code).or_insert(Parameter { kind, places: Vec::new() }).places.push(place);
+        of_type
+            .entry(code)
+            .or_insert(Parameter { code, kind, targets: Vec::new(), places: Vec::new() })
+            .places
+            .push(place);
     }
     parameters
 });
@@ -97,8 +140,28 @@ fn row(line: &'static str) -> Option<(&'static str, &'static str, Kind, Place)> 
 }
 
 /// The parameter of that exact code (no modifier, no chain) on that type.
-pub(crate) fn find(resource_type: ResourceType, code: &str) -> Option<&'static Parameter> {
+pub fn find(resource_type: ResourceType, code: &str) -> Option<&'static Parameter> {
     [resource_type.name(), "Resource"].into_iter().find_map(|owner| PARAMETERS.get(owner)?.get(code))
+}
+
+/// `_id`.
+pub(crate) fn id() -> &'static Parameter {
+    static ID: LazyLock<Parameter> = LazyLock::new(|| {
+        let place = Place { path: vec!["id"], datatype: Datatype::Word, target: None };
+        Parameter { code: "_id", kind: Kind::Token, targets: Vec::new(), places: vec![place] }
+    });
+    &ID
+}
+
+/// Every parameter of that type, by code.
+pub fn all(of: ResourceType) -> Vec<&'static Parameter> {
+    let mut found: Vec<_> = ["Resource", of.name()]
+        .into_iter()
+        .filter_map(|owner| PARAMETERS.get(owner))
+        .flat_map(HashMap::values)
+        .collect();
+    found.sort_by_key(|parameter| parameter.code);
+    found
 }
 
 #[cfg(test)]

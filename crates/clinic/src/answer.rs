@@ -70,6 +70,7 @@ pub fn answer(world: &World, ask: &Ask<'_>) -> Answer {
             (Some(held), []) => search(world, held, ask),
             (Some(held), [id]) => read(world, held, id),
             (Some(held), [id, "_history", version]) if *version == "1" => read(world, held, id),
+            (Some(held), [id, "_history"]) => history(world, held, (id, ask)),
             (None, [] | [_]) if ResourceType::from_name(name).is_none() => {
                 Answer::outcome(StatusCode::NOT_FOUND, "not-supported", "not an R4 resource type")
             }
@@ -90,6 +91,21 @@ fn read(world: &World, held: Held, id: &str) -> Answer {
     let Some((key, text)) = found else { return Answer::absent() };
     let changed = UNIX_EPOCH + Duration::from_millis(world.changed(key).millis());
     Answer::json(StatusCode::OK, text).with(ETAG, "W/\"1\"").with(LAST_MODIFIED, &httpdate::fmt_http_date(changed))
+}
+
+/// Nothing here ever changes: each resource has one version.
+fn history(world: &World, held: Held, (id, ask): (&str, &Ask<'_>)) -> Answer {
+    let found = Key::parse(held, id).and_then(|key| Some((key, world.resource(key)?)));
+    let Some((key, resource)) = found else { return Answer::absent() };
+    let (url, at) = (format!("https://{}{PATH}/{}", ask.authority, key.reference()), world.changed(key).to_string());
+    let entry = json!({
+        "fullUrl": url, "resource": resource,
+        "request": {"method": "PUT", "url": key.reference()},
+        "response": {"status": "201", "etag": "W/\"1\"", "lastModified": at},
+    });
+    let links = json!([{"relation": "self", "url": format!("{url}/_history")}]);
+    let bundle = json!({"resourceType": "Bundle", "type": "history", "total": 1, "link": links, "entry": [entry]});
+    Answer::json(StatusCode::OK, text::write(&bundle))
 }
 
 fn search(world: &World, held: Held, ask: &Ask<'_>) -> Answer {
@@ -113,7 +129,7 @@ fn capabilities() -> Value {
         .iter()
         .map(|held| {
             json!({"type": held.name(), "versioning": "versioned",
-                   "interaction": [{"code": "read"}, {"code": "vread"}, {"code": "search-type"}]})
+                   "interaction": [{"code": "read"}, {"code": "vread"}, {"code": "history-instance"}, {"code": "search-type"}]})
         })
         .collect();
     json!({
@@ -154,7 +170,8 @@ mod tests {
             ("/fhir/Patient/p001", 200),
             ("/fhir/Patient/p001/_history/1", 200),
             ("/fhir/Patient/p001/_history/2", 404),
-            ("/fhir/Patient/p001/_history", 404),
+            ("/fhir/Patient/p001/_history", 200),
+            ("/fhir/Patient/p021/_history", 404),
             ("/fhir/Patient/p001/Observation", 404),
             ("/fhir/Patient/p021", 404),
             ("/fhir/Patient/p0001", 404),

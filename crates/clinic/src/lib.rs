@@ -1,6 +1,6 @@
 //! This room is a small FHIR R4 server with synthetic patients: the default upstream of `up`, and the world of tests.
 //!
-//! It knows: every resource of a world as a function of a seed, reads and a few searches, and traps laid on purpose.
+//! It knows: every resource of a world as a function of a seed, reads, histories and searches, and traps laid on purpose.
 //! It refuses to know: the gateway in front of it, who asks on whose behalf, policy, the book. It is a visitor.
 //! It mints: nothing.
 //! If it fails: an answer is an OperationOutcome; a peer that is not the gateway is hung up on.
@@ -8,6 +8,7 @@
 
 mod answer;
 mod chart;
+mod criterion;
 mod dice;
 mod faults;
 mod key;

@@ -1,11 +1,15 @@
 //! Searches by type, answered in pages (<https://hl7.org/fhir/R4/search.html>).
 
+use crate::criterion::{self, Criterion};
 use crate::key::{Held, Key};
 use crate::person;
 use crate::text::set;
 use crate::traps::BASE;
 use crate::world::World;
 use serde_json::{Value, json};
+use std::cell::LazyCell;
+use std::cmp::Ordering;
+use std::collections::HashMap;
 
 const COUNT_DEFAULT: usize = 20;
 const COUNT_MOST: usize = 200;
@@ -16,6 +20,7 @@ pub struct Search {
     conditions: Vec<Condition>,
     /// The parameters understood, as they are repeated in links.
     understood: Vec<(String, String)>,
+    sort: Vec<Sort>,
     count: usize,
     offset: usize,
 }
@@ -24,15 +29,13 @@ enum Condition {
     Id(Vec<String>),
     Patient(Vec<u32>),
     Participant(Vec<Key>),
-    Organization(Vec<String>),
-    /// A status that everything of the type has, or has not.
-    All(Holds),
+    /// Looks at the resource itself.
+    Holds(Criterion),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Holds {
-    Always,
-    Never,
+struct Sort {
+    by: criterion::Known,
+    is_descending: bool,
 }
 
 /// Why a search is not answered.
@@ -52,7 +55,14 @@ pub enum Handling {
 
 impl Search {
     pub fn parse(held: Held, query: &str, handling: Handling) -> Result<Self, Misunderstood> {
-        let mut search = Self { held, conditions: Vec::new(), understood: Vec::new(), count: COUNT_DEFAULT, offset: 0 };
+        let mut search = Self {
+            held,
+            conditions: Vec::new(),
+            understood: Vec::new(),
+            sort: Vec::new(),
+            count: COUNT_DEFAULT,
+            offset: 0,
+        };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (Some(name), Some(value)) = (decode(name), decode(value)) else {
@@ -68,9 +78,14 @@ impl Search {
     /// Takes one parameter in; `false` when it is not known.
     fn take(&mut self, name: &str, value: &str) -> Result<bool, Misunderstood> {
         let number = || value.parse::<usize>().map_err(|_| Misunderstood::Value(name.to_owned()));
-        let mut values = value.split(',');
+        let values = value.split(',');
         let condition = match (self.held, name) {
-            (_, "_format") => return Ok(true),
+            (_, "_format" | "_total") => return Ok(true),
+            (held, "_sort") => {
+                self.sort = values.map(|key| sort(held, key)).collect::<Result<_, _>>()?;
+                self.understood.push((name.to_owned(), value.to_owned()));
+                return Ok(true);
+            }
             (_, "_count") => {
                 self.count = number()?.min(COUNT_MOST);
                 return Ok(true);
@@ -83,16 +98,17 @@ impl Search {
             (Held::CareTeam, "participant") => {
                 Condition::Participant(values.filter_map(|value| key(value, Held::Practitioner)).collect())
             }
-            (Held::CareTeam, "status") => {
-                Condition::All(if values.any(|value| value == "active") { Holds::Always } else { Holds::Never })
-            }
-            (Held::Patient, "organization") => Condition::Organization(
-                values.filter_map(|value| key(value, Held::Organization)).map(Key::id).collect(),
-            ),
             (held, "patient" | "subject" | "beneficiary") if is_of_patient(held, name) => {
                 Condition::Patient(values.filter_map(|value| key(value, Held::Patient)).map(|key| key.n).collect())
             }
-            _ => return Ok(false),
+            (held, name) => {
+                let (code, modifier) = name.split_once(':').map_or((name, None), |(code, rest)| (code, Some(rest)));
+                let criterion = criterion::find(held, code).and_then(|known| Criterion::new(known, modifier, value));
+                match criterion {
+                    Some(criterion) => Condition::Holds(criterion),
+                    None => return Ok(false),
+                }
+            }
         };
         self.conditions.push(condition);
         self.understood.push((name.to_owned(), value.to_owned()));
@@ -100,12 +116,13 @@ impl Search {
     }
 
     fn admits(&self, world: &World, key: Key) -> bool {
+        // Made only for conditions that look at it.
+        let resource = LazyCell::new(|| world.resource(key));
         self.conditions.iter().all(|condition| match condition {
             Condition::Id(ids) => ids.contains(&key.id()),
             Condition::Patient(patients) => world.patients_of(key).iter().any(|n| patients.contains(n)),
             Condition::Participant(members) => person::team(key.n).iter().any(|member| members.contains(member)),
-            Condition::Organization(ids) => ids.iter().any(|id| id == world.department(key.n)),
-            Condition::All(holds) => *holds == Holds::Always,
+            Condition::Holds(criterion) => resource.as_ref().is_some_and(|resource| criterion.admits(resource)),
         })
     }
 
@@ -123,11 +140,38 @@ impl Search {
         Box::new(candidates.filter(|key| self.admits(world, *key)))
     }
 
+    /// The same, in the order asked for. What lacks a value comes last.
+    fn sorted(&self, world: &World) -> Vec<Key> {
+        let mut keys: Vec<Key> = self.matches(world).collect();
+        if self.sort.is_empty() {
+            return keys;
+        }
+        let extremes = |key: Key| {
+            let resource = world.resource(key)?;
+            Some(self.sort.iter().map(|sort| sort.by.extremes(&resource)).collect::<Vec<_>>())
+        };
+        let known: HashMap<Key, Vec<_>> = keys.iter().filter_map(|key| Some((*key, extremes(*key)?))).collect();
+        let none = Vec::new();
+        keys.sort_by(|a, b| {
+            let (a, b) = (known.get(a).unwrap_or(&none), known.get(b).unwrap_or(&none));
+            let compared = self.sort.iter().zip(a.iter().zip(b)).map(|(sort, (a, b))| match (a, b) {
+                (Some((_, a)), Some((_, b))) if sort.is_descending => b.cmp(a),
+                (Some((a, _)), Some((b, _))) => a.cmp(b),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (None, None) => Ordering::Equal,
+            });
+            compared.fold(Ordering::Equal, Ordering::then)
+        });
+        keys
+    }
+
     /// One page as a searchset. `base` is what the caller called us.
     pub fn page(&self, world: &World, base: &str) -> Value {
-        let total = self.matches(world).count();
-        let entries: Vec<Value> = self
-            .matches(world)
+        let found = self.sorted(world);
+        let total = found.len();
+        let entries: Vec<Value> = found
+            .into_iter()
             .skip(self.offset)
             .take(self.count)
             .filter_map(|key| {
@@ -159,6 +203,12 @@ impl Search {
         }
         url
     }
+}
+
+fn sort(held: Held, key: &str) -> Result<Sort, Misunderstood> {
+    let (name, is_descending) = key.strip_prefix('-').map_or((key, false), |name| (name, true));
+    let by = criterion::find(held, name).ok_or_else(|| Misunderstood::Value("_sort".to_owned()))?;
+    Ok(Sort { by, is_descending })
 }
 
 /// Does the type have that reference to a patient as a search parameter?
@@ -231,6 +281,9 @@ mod tests {
         check(Held::AllergyIntolerance, "patient=p011&_id=alg-p012-1", &[]);
         check(Held::List, "subject=p001", &["list-two-patients"]);
         check(Held::Practitioner, "_id=nurse-1", &["nurse-1"]);
+        check(Held::Organization, "name=cardio", &["dept-cardiology"]);
+        check(Held::Observation, "patient=p011&category=laboratory", &["obs-p011-3", "obs-p011-4"]);
+        check(Held::Encounter, "patient=p011&status=nothing", &[]);
     }
 
     /// What the references of a trap truly name, and no more.
@@ -288,10 +341,31 @@ mod tests {
     }
 
     #[test]
+    fn order_is_as_asked_and_kept_over_pages() {
+        let world = world();
+        let mut all = Vec::new();
+        for offset in (0..200).step_by(50) {
+            let query = format!("_sort=-birthdate,family&_count=50&_offset={offset}");
+            let page = Search::parse(Held::Patient, &query, Handling::Strict).expect("a search").page(&world, "b");
+            all.extend(page["entry"].as_array().expect("entries").iter().map(|entry| {
+                let patient = &entry["resource"];
+                let text = |value: &Value| value.as_str().expect("text").to_lowercase();
+                (text(&patient["birthDate"]), text(&patient["name"][0]["family"]))
+            }));
+        }
+        assert_eq!(all.len(), 200);
+        assert!(all.is_sorted_by(|a, b| (&b.0, &a.1) <= (&a.0, &b.1)), "sorted");
+    }
+
+    #[test]
     fn what_is_unknown_is_ignored_or_refused_as_asked() {
         let parse = |query, handling| Search::parse(Held::Patient, query, handling).map(|search| search.link("b", 0));
-        assert_eq!(parse("name=x&_id=p001", Handling::Lenient), Ok("b/Patient?_id=p001&_count=20".to_owned()));
-        assert_eq!(parse("name=x", Handling::Strict), Err(Misunderstood::Parameter("name".to_owned())));
+        assert_eq!(parse("nome=x&_id=p001", Handling::Lenient), Ok("b/Patient?_id=p001&_count=20".to_owned()));
+        for unknown in ["nome=x", "name:phonetic=x", "organization.name=x", "_has:Group:member:_id=x"] {
+            let name = unknown.split('=').next().expect("a name").to_owned();
+            assert_eq!(parse(unknown, Handling::Strict), Err(Misunderstood::Parameter(name)));
+        }
+        assert_eq!(parse("_sort=nome", Handling::Lenient), Err(Misunderstood::Value("_sort".to_owned())));
         assert_eq!(parse("_count=x", Handling::Lenient), Err(Misunderstood::Value("_count".to_owned())));
         assert_eq!(parse("_id=%zz", Handling::Lenient), Err(Misunderstood::Value("_id".to_owned())));
     }

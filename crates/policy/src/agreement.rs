@@ -87,7 +87,7 @@ fn condition() -> impl Strategy<Value = String> {
     })
 }
 
-fn policies() -> impl Strategy<Value = String> {
+pub(crate) fn policies() -> impl Strategy<Value = String> {
     let scopes = [
         // Strangers have no attributes, so a policy on every action says whom it is about.
         "principal is Lazaret::Person, action",
@@ -108,13 +108,13 @@ fn policies() -> impl Strategy<Value = String> {
     })
 }
 
-fn asked() -> impl Strategy<Value = (Question, Relationship)> {
+pub(crate) fn asked() -> impl Strategy<Value = (Question, Relationship)> {
     let person = (
         subsequence(ROLES.to_vec(), 0..=2),
         proptest::option::of(select(vec!["d1", "d2"])),
         proptest::option::of(select(vec!["p1", "p2"])),
         subsequence(TEAMS.to_vec(), 0..=2),
-        subsequence(TEAMS.to_vec(), 0..=2),
+        vec((select(TEAMS.to_vec()), select(vec!["p1", "p2", "p9"])), 0..=3),
         (0u8..=3, any::<bool>(), select(vec![None, Some(10), Some(90_000)]), any::<bool>()),
         select(TYPES.to_vec()),
     );
@@ -125,7 +125,7 @@ fn asked() -> impl Strategy<Value = (Question, Relationship)> {
         principal.care_teams = strings(&claimed);
         let authenticated_at = age.map(|age: u64| lexicon::Time::from_seconds(NOW.seconds() - age));
         principal.assurance = Assurance { level, phishing_resistant, authenticated_at };
-        let care_teams = found.iter().map(|team| (id(team), id("p1"))).collect();
+        let care_teams = found.iter().map(|(team, patient)| (id(team), id(patient))).collect();
         let relationship = Relationship { care_teams, ..Relationship::default() };
         (question(principal, Action::Read, asked), relationship)
     })
@@ -136,7 +136,7 @@ fn person_of(roles: &[&str], human: bool) -> lexicon::Principal {
     lexicon::Principal { kind, ..person(roles) }
 }
 
-fn some_facts() -> impl Strategy<Value = Facts> {
+pub(crate) fn some_facts() -> impl Strategy<Value = Facts> {
     let foreign = |known: &[&'static str]| [known, &["foreign-1", "foreign-2"]].concat();
     (
         proptest::option::of(select(vec!["p1", "p2", "p9", "Patient"])),

@@ -62,7 +62,7 @@ impl Engine {
                 outcome
             }
         };
-        outcome.map(|made| Plan::new(made, asked.valid_until()))
+        outcome.map(|made| Plan::new(made, relationship.care_teams.clone(), asked.valid_until()))
     }
 
     fn work_out(&self, asked: &Asked<'_>) -> Outcome {

@@ -190,8 +190,9 @@ fn groups(plan: &Plan, verdict: Option<&Verdict>) -> Vec<Group> {
         Some(Verdict::Refuse { .. }) => Some(false),
         None => None,
     };
-    let names = std::iter::once(DEFAULT_GROUP).chain(plan.groups());
-    names.map(|name| Group { name: name.to_owned(), granted: granted(name) }).collect()
+    let further = plan.groups().into_iter().map(|(name, _)| name);
+    let names = std::iter::once(DEFAULT_GROUP.to_owned()).chain(further);
+    names.map(|name| Group { granted: granted(&name), name }).collect()
 }
 
 impl fmt::Display for Explanation {

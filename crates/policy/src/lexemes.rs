@@ -33,6 +33,11 @@ impl Lexemes {
         bag
     }
 
+    /// The strings of a set of numbers.
+    pub fn texts<'a>(&'a self, numbers: &'a Numbers) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(|(_, number)| numbers.contains(**number)).map(|(text, _)| &**text)
+    }
+
     /// The facts of one resource in numbers; done once, however many predicates look at them.
     pub fn read(&self, facts: &Facts) -> Seen {
         Seen {
@@ -53,7 +58,7 @@ pub(crate) enum Word {
 }
 
 /// A set of strings of a resource.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Bag {
     pub known: Numbers,
     pub foreign: bool,
@@ -68,7 +73,7 @@ pub(crate) struct Seen {
 }
 
 /// A set of numbers of any size.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Numbers(Vec<u64>);
 
 impl Numbers {

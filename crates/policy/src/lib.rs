@@ -17,6 +17,7 @@ mod explain;
 mod explanations;
 #[cfg(test)]
 mod faults;
+mod foresight;
 mod lexemes;
 mod load;
 #[cfg(test)]

@@ -2,18 +2,21 @@
 
 use crate::engine::Rules;
 use crate::entities::{Asker, Unfit};
+use crate::foresight;
 use crate::lexemes::{Lexemes, Seen};
 use crate::predicate::{Absent, Predicate};
 use crate::vocabulary::DEFAULT_GROUP;
 use cedar_policy::{Authorizer, Decision, Entities, EntityUid};
-use lexicon::{Facts, Judge, Reach, Reason, Shown, Time, Verdict};
+use lexicon::{Facts, Judge, LocalId, Reach, Reason, Shown, Time, Verdict};
 use std::cell::OnceCell;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A permission with its conditions. No public constructor, not `Clone`, no `Default`.
 pub struct Plan {
     made: Arc<Made>,
+    /// The care teams looked up for this question, each with its patient.
+    related: Vec<(LocalId, LocalId)>,
     valid_until: Time,
 }
 
@@ -23,6 +26,8 @@ pub(crate) struct Made {
     asker: Asker,
     parts: Parts,
     policies: Vec<String>,
+    /// Worked out when a road first asks.
+    groups: OnceLock<Vec<(String, Shown)>>,
 }
 
 /// What the engine worked out.
@@ -67,8 +72,8 @@ struct Case<'a> {
 }
 
 impl Plan {
-    pub(crate) const fn new(made: Arc<Made>, valid_until: Time) -> Self {
-        Self { made, valid_until }
+    pub(crate) const fn new(made: Arc<Made>, related: Vec<(LocalId, LocalId)>, valid_until: Time) -> Self {
+        Self { made, related, valid_until }
     }
 
     /// Policies that permit the class, if their conditions hold.
@@ -79,10 +84,6 @@ impl Plan {
     /// The earliest end of what the plan was made from: the caller's credentials, the relationship.
     pub const fn valid_until(&self) -> Time {
         self.valid_until
-    }
-
-    pub(crate) fn groups(&self) -> impl Iterator<Item = &str> {
-        self.made.parts.groups.iter().map(|(group, _)| group.as_str())
     }
 
     #[cfg(test)]
@@ -99,7 +100,7 @@ impl Plan {
 impl Made {
     pub fn new(rules: Arc<Rules>, asker: Asker, parts: Parts) -> Self {
         let policies = parts.read.permits.iter().map(|(id, _)| id.clone()).collect();
-        Self { rules, asker, parts, policies }
+        Self { rules, asker, parts, policies, groups: OnceLock::new() }
     }
 
     /// Each action by the examiner that suits it, or all by `only`, where the two are compared.
@@ -173,11 +174,11 @@ impl Judge for Plan {
     }
 
     fn groups(&self) -> Vec<(String, Shown)> {
-        Plan::groups(self).map(|group| (group.to_owned(), Shown::Sometimes)).collect()
+        self.made.groups.get_or_init(|| foresight::groups(&self.made.parts)).clone()
     }
 
     fn reach(&self) -> Reach {
-        Reach::Anybody
+        foresight::reach(&self.made.parts, &self.related)
     }
 }
 
@@ -195,6 +196,11 @@ impl Way {
 
     pub fn is_opaque(&self) -> bool {
         self.permits.iter().chain(&self.forbids).any(|(_, predicate)| predicate.is_opaque())
+    }
+
+    /// Nothing can be permitted: for want of a permit, or by a forbid that holds of everything.
+    pub fn is_closed(&self) -> bool {
+        self.permits.is_empty() || self.forbids.iter().any(|(_, predicate)| matches!(predicate, Predicate::True))
     }
 
     fn ruling(&self, seen: &Seen) -> Result<Ruling, Absent> {

@@ -16,7 +16,7 @@ pub(crate) enum Several {
     Labels,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) enum Predicate {
     True,
     False,

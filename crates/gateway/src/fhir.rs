@@ -11,7 +11,7 @@ pub use upstream::{Upstream, UpstreamError, UpstreamSettings};
 
 use ::fhir::{Base, Limits, Projected, Projections, capability::About};
 use bytes::Bytes;
-use passage::Whole;
+use passage::{Disclosed, Validator, Whole};
 use relationship::Relationships;
 use statement::Statement;
 use std::{fmt, sync::Arc};
@@ -56,6 +56,8 @@ pub struct Filtrate {
     body: Bytes,
     returned: u64,
     withheld: u64,
+    disclosed: Vec<Disclosed>,
+    validator: Validator,
 }
 
 impl fmt::Debug for Filtrate {
@@ -66,7 +68,7 @@ impl fmt::Debug for Filtrate {
 
 /// What may become a filtrate.
 enum Clean {
-    Projected(Projected),
+    Projected(Projected, Vec<Disclosed>),
     /// Rebuilt by allow-list from the upstream's own statement.
     Statement(Bytes),
     /// Our own words entirely.
@@ -78,21 +80,21 @@ const JSON: &str = "application/json";
 
 impl Filtrate {
     fn mint(clean: Clean) -> Self {
-        let (media_type, body, returned, withheld) = match clean {
-            Clean::Projected(projected) => {
+        let (media_type, body, withheld, disclosed, validator) = match clean {
+            Clean::Projected(projected, disclosed) => {
                 let withheld = projected.withheld();
-                (FHIR_JSON, projected.into_bytes().into(), 1, withheld)
+                (FHIR_JSON, projected.into_bytes().into(), withheld, disclosed, Validator::Strong)
             }
-            Clean::Statement(body) => (FHIR_JSON, body, 0, 0),
-            Clean::Configuration(body) => (JSON, body, 0, 0),
+            Clean::Statement(body) => (FHIR_JSON, body, 0, Vec::new(), Validator::None),
+            Clean::Configuration(body) => (JSON, body, 0, Vec::new(), Validator::None),
         };
-        Self { media_type, body, returned, withheld }
+        Self { media_type, body, returned: disclosed.len() as u64, withheld, disclosed, validator }
     }
 }
 
 impl From<Filtrate> for Whole {
     fn from(filtrate: Filtrate) -> Self {
-        let Filtrate { media_type, body, returned, withheld } = filtrate;
-        Self { media_type, body, returned, withheld }
+        let Filtrate { media_type, body, returned, withheld, disclosed, validator } = filtrate;
+        Self { media_type, body, returned, withheld, disclosed, validator }
     }
 }

@@ -1,7 +1,7 @@
 //! The operator's listener: two fixed words of health for anyone, metrics for an operator's certificate.
 
 use crate::{
-    Arrival, Deadline, Recorded, Silence, Whole,
+    Arrival, Deadline, Recorded, Silence, Validator, Whole,
     answer::Case,
     connection::{Door, Link},
     desk::Desk,
@@ -63,7 +63,9 @@ impl Admin {
         }
         let text = self.desk.telemetry.metrics() + &self.book();
         case.reach(Station::Record);
-        case.answered(Whole { media_type: TEXT, body: text.into(), returned: 0, withheld: 0 }).await
+        let (disclosed, validator) = (Vec::new(), Validator::None);
+        let body = text.into();
+        case.answered(Whole { media_type: TEXT, body, returned: 0, withheld: 0, disclosed, validator }).await
     }
 
     fn operator<'a>(&self, link: &'a Link) -> Option<&'a String> {

@@ -156,7 +156,11 @@ impl Case {
     pub fn asked(&mut self, context: &Context) {
         let draft = self.docket.draft();
         draft.purpose = Some(context.purpose.clone());
-        draft.scopes.clone_from(&context.scopes);
+        for scope in &context.scopes {
+            if !draft.scopes.contains(scope) {
+                draft.scopes.push(scope.clone());
+            }
+        }
     }
 
     pub fn refusal(&mut self, why: &Halt) -> Refusal {

@@ -61,7 +61,8 @@ async fn steps<R: Road>(
         .declare(client)?
         .forward(&at.road)
         .await?
-        .filter(&at.road, &at.verifier)?
+        .filter(&at.road, &at.verifier)
+        .await?
         .record()
         .await?;
     Ok(recorded)

@@ -17,6 +17,7 @@ mod gcra;
 mod headers;
 mod limits;
 mod listener;
+mod plans;
 mod road;
 mod sealed;
 mod states;
@@ -30,7 +31,10 @@ pub use driver::{Arrival, Client, Stop, pass};
 pub use gcra::Rate;
 pub use limits::{Limits, Timeouts};
 pub use listener::{Deadline, listen};
-pub use road::{Answer, Class, Moment, Notes, Refusal, Road, Sight, Told, Whole, Words};
+pub use plans::Plans;
+pub use road::{
+    Answer, Class, Classes, Disclosed, Moment, Notes, Refusal, Road, Sight, Told, Validator, Whole, Words, Yield,
+};
 pub use sealed::{Recorded, Reply, Silence};
 pub use states::{Authenticated, Authorized, Declared, Filtered, Forwarded, Halted, Informed, Read, Received};
 pub use telemetry::Telemetry;

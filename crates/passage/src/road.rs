@@ -1,9 +1,11 @@
 //! What a road must be able to say. Words in, words out: a road never sees a socket, an engine or the ledger.
 
+use crate::Plans;
 use bytes::Bytes;
 use lexicon::{
     Action, Halt, Interaction, Judge, Kind, LocalId, Principal, Reason, Relationship, ResourceType, Time, Trace,
 };
+use std::fmt;
 
 /// One protocol behind the door.
 pub trait Road: Send + Sync + 'static {
@@ -13,6 +15,8 @@ pub trait Road: Send + Sync + 'static {
     type Raw: Send + 'static;
     /// What the filter let through. Each road mints its own, in one place.
     type Filtrate: Into<Whole> + Send + 'static;
+    /// A long answer under way. `Infallible` for a road that has none.
+    type Flow: Send + 'static;
 
     /// The road's name in the record.
     fn name(&self) -> &'static str;
@@ -31,14 +35,28 @@ pub trait Road: Send + Sync + 'static {
         moment: Moment,
     ) -> impl Future<Output = Relationship> + Send;
 
-    /// The class of request that the policy is asked about, or why it need not be asked.
-    fn question(&self, principal: &Principal, ask: &Self::Ask) -> Result<Class, Halt>;
+    /// The classes of request that the policy is asked about, or why it need not be asked.
+    fn question(&self, principal: &Principal, ask: &Self::Ask) -> Result<Classes, Halt>;
 
     /// The one effect on an upstream.
     fn forward(&self, ask: &Self::Ask, moment: Moment) -> impl Future<Output = Told<Self::Raw>> + Send;
 
-    /// Judges what came back and reduces it to what the caller may see.
-    fn filter(&self, raw: Self::Raw, sight: &Sight<'_, Self::Ask>) -> Told<Self::Filtrate>;
+    /// Judges what came back and reduces it to what the caller may see: at once, or the beginning of a flow.
+    fn filter(
+        &self,
+        raw: Self::Raw,
+        sight: &Sight<'_, Self::Ask>,
+        moment: Moment,
+    ) -> impl Future<Output = Told<Yield<Self::Filtrate, Self::Flow>>> + Send;
+
+    /// The next piece of a flow, judged and reduced like a whole answer; none when the answer is complete. All pieces
+    /// have one media type. Called until it says none or fails, and never after that.
+    fn next(
+        &self,
+        flow: &mut Self::Flow,
+        sight: &Sight<'_, Self::Ask>,
+        moment: Moment,
+    ) -> impl Future<Output = Told<Option<Self::Filtrate>>> + Send;
 
     /// Puts a refusal into the protocol's own words.
     fn explain(&self, refusal: &Refusal) -> Answer;
@@ -52,6 +70,9 @@ pub struct Words<'a> {
     pub query: Option<&'a str>,
     pub accept: Option<&'a str>,
     pub if_none_exist: Option<&'a str>,
+    /// The body of a `POST` that says `application/x-www-form-urlencoded`, as it was sent.
+    pub form: Option<&'a str>,
+    /// There is a body that is no such form. It is not read.
     pub carries_body: bool,
 }
 
@@ -103,12 +124,38 @@ pub struct Class {
     pub purpose: String,
 }
 
+/// All classes of a request. Each must be permitted.
+pub struct Classes {
+    /// What the request asks for.
+    pub first: Class,
+    /// What it also leads to: types it goes through, types it includes.
+    pub further: Vec<Class>,
+}
+
+impl From<Class> for Classes {
+    fn from(first: Class) -> Self {
+        Self { first, further: Vec::new() }
+    }
+}
+
 /// What the filter judges by.
 pub struct Sight<'a, Ask> {
     pub ask: &'a Ask,
     pub principal: &'a Principal,
     pub relationship: &'a Relationship,
-    pub plan: &'a dyn Judge,
+    pub plans: &'a Plans,
+}
+
+impl<Ask> Sight<'_, Ask> {
+    /// The plan of the first class.
+    pub fn plan(&self) -> &dyn Judge {
+        self.plans.first()
+    }
+
+    /// The plan for resources of a type, if a class asked for it.
+    pub fn plan_for(&self, resource_type: ResourceType) -> Option<&dyn Judge> {
+        self.plans.of(resource_type)
+    }
 }
 
 /// A refusal as the caller may see it.
@@ -128,7 +175,14 @@ pub struct Answer {
     pub scope: Option<String>,
 }
 
-/// A whole answer as the filter left it. A road makes it from a type of its own, minted in one place.
+/// What a filter has to give.
+pub enum Yield<Filtrate, Flow> {
+    Whole(Filtrate),
+    /// Comes in pieces, by [`Road::next`].
+    Flow(Flow),
+}
+
+/// A whole answer, or a piece of one, as the filter left it. A road makes it from a type of its own, minted in one place.
 pub struct Whole {
     pub media_type: &'static str,
     pub body: Bytes,
@@ -136,4 +190,29 @@ pub struct Whole {
     pub returned: u64,
     /// Elements that were kept back.
     pub withheld: u64,
+    /// Every resource in the body, for the record and the budget.
+    pub disclosed: Vec<Disclosed>,
+    pub validator: Validator,
+}
+
+/// A resource that an answer shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Disclosed {
+    pub resource_type: ResourceType,
+    pub id: LocalId,
+    pub patient: Option<LocalId>,
+}
+
+impl fmt::Debug for Disclosed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Disclosed")
+    }
+}
+
+/// Whether an answer can be asked for again "if it changed" (RFC 9110 section 13).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Validator {
+    None,
+    /// The door makes an entity tag from the body as it is shown to this caller.
+    Strong,
 }

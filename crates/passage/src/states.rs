@@ -2,12 +2,12 @@
 //! No state has `Drop`, `Clone`, `Debug` or a public field: the open case goes where the request goes.
 
 use crate::{
-    Arrival, Class, Client, Generation, Moment, Notes, Recorded, Road, Sight, Silence, Stop, Words, answer::Case,
-    desk::Desk, headers,
+    Arrival, Class, Classes, Client, Generation, Moment, Notes, Plans, Recorded, Road, Sight, Silence, Stop, Words,
+    Yield, answer::Case, desk::Desk, headers,
 };
 use identity::{Caller, Refused, Verifier};
 use lexicon::{Context, Halt, Kind, Question, Reason, Relationship, Station};
-use policy::{Engine, Plan};
+use policy::Engine;
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
@@ -41,13 +41,13 @@ pub struct Informed<R: Road> {
     relationship: Relationship,
 }
 
-/// The class of request is permitted. The plan travels with the ask it was made for.
+/// All classes of the request are permitted. The plans travel with the ask they were made for.
 pub struct Authorized<R: Road> {
     case: Case,
     caller: Caller,
     ask: R::Ask,
     relationship: Relationship,
-    plan: Plan,
+    plans: Plans,
 }
 
 /// The effect may happen now.
@@ -140,6 +140,7 @@ impl Authenticated {
             query: arrival.parts.uri.query(),
             accept: accept.as_deref(),
             if_none_exist,
+            form: None,
             carries_body: arrival.carries_body,
         });
         case.note(told.notes);
@@ -167,21 +168,32 @@ impl<R: Road> Informed<R> {
     pub fn authorize(self, road: &R, engine: &Engine) -> Result<Authorized<R>, Stop> {
         let Self { mut case, caller, ask, relationship } = self;
         case.reach(Station::Authorize);
-        let class = match road.question(caller.principal(), &ask) {
-            Ok(class) => class,
+        let Classes { first, further } = match road.question(caller.principal(), &ask) {
+            Ok(classes) => classes,
             Err(why) => return halt(case, why),
         };
-        let question = case.question(&caller, class);
-        match engine.decide(&question, &relationship) {
+        let question = case.question(&caller, first);
+        let mut plans = match engine.decide(&question, &relationship) {
             Ok(plan) => {
                 // These may permit; the verdict on the resource says which did. Without a resource nothing is left open.
                 if question.resource_type.is_none() {
                     case.note(Notes { policies: plan.policies().to_vec(), ..Notes::default() });
                 }
-                Ok(Authorized { case, caller, ask, relationship, plan })
+                Plans::new(question.resource_type, plan)
             }
-            Err(why) => halt(case, why),
+            Err(why) => return halt(case, why),
+        };
+        for class in further {
+            let question = case.question(&caller, class);
+            // A class without a type leads to nothing that could be judged.
+            let Some(resource_type) = question.resource_type else { return halt(case, Reason::Bug) };
+            match engine.decide(&question, &relationship) {
+                Ok(_) if plans.holds(resource_type) => {}
+                Ok(plan) => plans.add(resource_type, plan),
+                Err(why) => return halt(case, why),
+            }
         }
+        Ok(Authorized { case, caller, ask, relationship, plans })
     }
 }
 
@@ -212,21 +224,23 @@ impl<R: Road> Declared<R> {
 }
 
 impl<R: Road> Forwarded<R> {
-    pub fn filter(self, road: &R, verifier: &Verifier) -> Result<Filtered<R>, Stop> {
-        let Self { authorized: Authorized { mut case, caller, ask, relationship, plan }, raw } = self;
+    pub async fn filter(self, road: &R, verifier: &Verifier) -> Result<Filtered<R>, Stop> {
+        let Self { authorized: Authorized { mut case, caller, ask, relationship, plans }, raw } = self;
         case.reach(Station::Filter);
         let (principal, now) = (caller.principal(), case.now());
         // What held at the decision must hold when the answer leaves (decision 16).
         if let Err(reason) = verifier.still_stands(&caller, now) {
             return halt(case, reason);
         }
-        if now > plan.valid_until() {
+        if now > plans.valid_until() {
             return halt(case, Reason::RelationshipNone);
         }
-        let told = road.filter(raw, &Sight { ask: &ask, principal, relationship: &relationship, plan: &plan });
+        let sight = Sight { ask: &ask, principal, relationship: &relationship, plans: &plans };
+        let told = road.filter(raw, &sight, case.moment()).await;
         case.note(told.notes);
         match told.outcome {
-            Ok(filtrate) => Ok(Filtered { case, filtrate }),
+            Ok(Yield::Whole(filtrate)) => Ok(Filtered { case, filtrate }),
+            Ok(Yield::Flow(_)) => halt(case, Reason::Bug),
             Err(why) => halt(case, why),
         }
     }

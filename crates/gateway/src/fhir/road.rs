@@ -9,7 +9,8 @@ use ::fhir::{
 };
 use bytes::Bytes;
 use lexicon::{Facts, Halt, Interaction, Kind, Principal, Reason, Relationship, ResourceType, Verdict};
-use passage::{Answer, Class, Moment, Notes, Refusal, Road, Sight, Told, Words};
+use passage::{Answer, Class, Classes, Disclosed, Moment, Notes, Refusal, Road, Sight, Told, Words, Yield};
+use std::convert::Infallible;
 
 /// What an upstream, or the gateway itself, has to say to an ask.
 pub enum Raw {
@@ -22,6 +23,7 @@ impl Road for Fhir {
     type Ask = Asked;
     type Raw = Raw;
     type Filtrate = Filtrate;
+    type Flow = Infallible;
 
     fn name(&self) -> &'static str {
         "fhir"
@@ -54,7 +56,7 @@ impl Road for Fhir {
         }
     }
 
-    fn question(&self, principal: &Principal, asked: &Asked) -> Result<Class, Halt> {
+    fn question(&self, principal: &Principal, asked: &Asked) -> Result<Classes, Halt> {
         if let Some(reason) = unanswered(asked.interaction) {
             return Err(reason.into());
         }
@@ -65,7 +67,7 @@ impl Road for Fhir {
             None => Vec::new(),
         };
         let (action, purpose) = (asked.interaction.action(), self.settings.purpose.clone());
-        Ok(Class { action, resource_type: asked.resource_type, scopes, purpose })
+        Ok(Class { action, resource_type: asked.resource_type, scopes, purpose }.into())
     }
 
     async fn forward(&self, asked: &Asked, moment: Moment) -> Told<Raw> {
@@ -89,11 +91,11 @@ impl Road for Fhir {
 
     /// A hidden resource costs its scan and its judgement, an absent one does not: microseconds for most resources,
     /// milliseconds at the limit, beside a round trip and a sync that both share. That residual is accepted.
-    fn filter(&self, raw: Raw, sight: &Sight<'_, Asked>) -> Told<Filtrate> {
+    async fn filter(&self, raw: Raw, sight: &Sight<'_, Asked>, _: Moment) -> Told<Yield<Filtrate, Infallible>> {
         let resource = match raw {
             Raw::Resource(resource) => resource,
-            Raw::Statement(body) => return Told::new(Ok(Filtrate::mint(Clean::Statement(body)))),
-            Raw::Configuration(body) => return Told::new(Ok(Filtrate::mint(Clean::Configuration(body)))),
+            Raw::Statement(body) => return Told::new(Ok(Yield::Whole(Filtrate::mint(Clean::Statement(body))))),
+            Raw::Configuration(body) => return Told::new(Ok(Yield::Whole(Filtrate::mint(Clean::Configuration(body))))),
         };
         if (sight.ask.resource_type, &sight.ask.id) != (Some(resource.resource_type()), &resource.id()) {
             return Err(Reason::UpstreamMismatch).into();
@@ -106,7 +108,7 @@ impl Road for Fhir {
             Err(reason) => return Told { notes, outcome: Err(reason.into()) },
         };
         // Policy before the scopes' parameters: what it shows bounds what they may look at.
-        match sight.plan.judge(&facts) {
+        match sight.plan().judge(&facts) {
             Verdict::Permit { groups, policies } => {
                 let projection = self.settings.projections.compile(facts.resource_type, &groups);
                 let launched = sight.principal.patient.as_ref();
@@ -117,13 +119,21 @@ impl Road for Fhir {
                 if !grants.iter().any(admits) {
                     return Told { notes, outcome: Err(Reason::ScopeGranular.into()) };
                 }
+                let (resource_type, patient) = (facts.resource_type, facts.patient.clone());
+                // Its id is the one that was asked for.
+                let id = sight.ask.id.clone();
+                let disclosed = id.map(|id| Disclosed { resource_type, id, patient }).into_iter().collect();
                 let projected = resource.project(&projection, &self.base);
                 notes.groups = groups;
                 notes.policies = policies;
-                Told { notes, outcome: Ok(Filtrate::mint(Clean::Projected(projected))) }
+                Told { notes, outcome: Ok(Yield::Whole(Filtrate::mint(Clean::Projected(projected, disclosed)))) }
             }
             Verdict::Refuse { reason, policies } => Told { notes, outcome: Err(Halt::by(reason, policies)) },
         }
+    }
+
+    async fn next(&self, flow: &mut Infallible, _: &Sight<'_, Asked>, _: Moment) -> Told<Option<Filtrate>> {
+        match *flow {}
     }
 
     fn explain(&self, refusal: &Refusal) -> Answer {

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use lexicon::{Action, Facts, Halt, Interaction, LocalId, Principal, Reason, Relationship, ResourceType, Verdict};
-use passage::{Answer, Class, Moment, Notes, Refusal, Road, Sight, Told, Whole, Words};
+use passage::{
+    Answer, Class, Classes, Moment, Notes, Refusal, Road, Sight, Told, Validator, Whole, Words, Yield,
+};
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering::SeqCst},
@@ -40,7 +42,8 @@ pub struct Filtrate(&'static str);
 impl From<Filtrate> for Whole {
     fn from(filtrate: Filtrate) -> Self {
         let body = Bytes::from_static(filtrate.0.as_bytes());
-        Self { media_type: "application/fhir+json; charset=utf-8", body, returned: 1, withheld: 2 }
+        let (media_type, validator) = ("application/fhir+json; charset=utf-8", Validator::None);
+        Self { media_type, body, returned: 1, withheld: 2, disclosed: Vec::new(), validator }
     }
 }
 
@@ -56,6 +59,7 @@ impl Road for Pier {
     type Ask = Ask;
     type Raw = ();
     type Filtrate = Filtrate;
+    type Flow = std::convert::Infallible;
 
     fn name(&self) -> &'static str {
         "pier"
@@ -92,7 +96,7 @@ impl Road for Pier {
         Relationship::default()
     }
 
-    fn question(&self, _: &Principal, ask: &Ask) -> Result<Class, lexicon::Halt> {
+    fn question(&self, _: &Principal, ask: &Ask) -> Result<Classes, lexicon::Halt> {
         match ask.0.as_str() {
             "scope" => Err(Reason::ScopeMissing.into()),
             word => {
@@ -102,7 +106,7 @@ impl Road for Pier {
                     _ => (Action::Read, Some(ResourceType::PATIENT)),
                 };
                 let scopes = vec!["user/Patient.r".to_owned()];
-                Ok(Class { action, resource_type, scopes, purpose: "treatment".into() })
+                Ok(Class { action, resource_type, scopes, purpose: "treatment".into() }.into())
             }
         }
     }
@@ -121,10 +125,10 @@ impl Road for Pier {
         Told { notes, outcome }
     }
 
-    fn filter(&self, (): (), sight: &Sight<'_, Ask>) -> Told<Filtrate> {
+    async fn filter(&self, (): (), sight: &Sight<'_, Ask>, _: Moment) -> Told<Yield<Filtrate, Self::Flow>> {
         let mut notes = Notes { patient: LocalId::new("canary"), ..Notes::default() };
         let label = if sight.ask.0 == "restricted" { "R" } else { "N" };
-        match sight.plan.judge(&facts(label)) {
+        match sight.plan().judge(&facts(label)) {
             Verdict::Permit { policies, .. } => notes.policies = policies,
             Verdict::Refuse { .. } if self.is_public(sight.ask) => {}
             Verdict::Refuse { reason, policies } => return Told { notes, outcome: Err(Halt::by(reason, policies)) },
@@ -132,9 +136,13 @@ impl Road for Pier {
         let outcome = match sight.ask.0.as_str() {
             "hidden" => Err(Reason::RelationshipNone.into()),
             "absent" => Err(Reason::ResourceAbsent.into()),
-            _ => Ok(Filtrate("{\"resourceType\":\"Patient\"}")),
+            _ => Ok(Yield::Whole(Filtrate("{\"resourceType\":\"Patient\"}"))),
         };
         Told { notes, outcome }
+    }
+
+    async fn next(&self, flow: &mut Self::Flow, _: &Sight<'_, Ask>, _: Moment) -> Told<Option<Filtrate>> {
+        match *flow {}
     }
 
     fn explain(&self, refusal: &Refusal) -> Answer {

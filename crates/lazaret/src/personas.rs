@@ -85,7 +85,7 @@ pub const PERSONAS: &[Persona] = &[
         about: "reads her own record",
         subject: "patient-p001",
         roles: &["patient"],
-        scope: "patient/*.rs launch/patient",
+        scope: "patient/*.rs launch/patient user/Organization.rs user/Practitioner.rs user/PractitionerRole.rs",
         fhir_user: Some("Patient/p001"),
         department: None,
         patient: Some("p001"),
@@ -100,7 +100,7 @@ pub const PERSONAS: &[Persona] = &[
     Persona {
         name: "nurse-wrong-scope",
         about: "the nurse, with an application that was granted appointments only",
-        scope: "user/Appointment.r",
+        scope: "user/Appointment.rs",
         ..NURSE
     },
 ];

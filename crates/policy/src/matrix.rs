@@ -34,11 +34,25 @@ fn personas() -> Vec<Persona> {
     ]
 }
 
+/// Types that say who works here and where.
+const DIRECTORY: [&str; 3] = ["Organization", "Practitioner", "PractitionerRole"];
+
 /// One row: a resource in its circumstances.
 fn situations(action: Action, resource_type: &str) -> Vec<(&'static str, Facts)> {
     let own = facts(resource_type);
     if action == Action::Capabilities {
         return vec![("public", Facts { patient: None, department: None, care_teams: Vec::new(), ..own })];
+    }
+    if DIRECTORY.contains(&resource_type) {
+        let of = |labels: &[&str]| Facts {
+            patient: None,
+            department: None,
+            care_teams: Vec::new(),
+            labels: strings(labels),
+            ..own.clone()
+        };
+        let odd = Facts { patient: Some(id("p002")), ..of(&["N"]) };
+        return vec![("of no patient", of(&["N"])), ("of no patient, R", of(&["R"])), ("p002, elsewhere", odd)];
     }
     let department = |name: &str| (resource_type == "Patient").then(|| name.to_owned());
     let of = |patient: &str, labels: &[&str], department: Option<String>| Facts {
@@ -110,8 +124,26 @@ fn draw() -> String {
 
 const fn types(action: Action) -> &'static [&'static str] {
     match action {
-        Action::Read => &["Patient", "Observation", "Condition", "DocumentReference", "Coverage", "Claim"],
-        Action::Search => &["Patient", "Observation", "Coverage"],
+        Action::Read => &[
+            "Patient",
+            "Observation",
+            "Condition",
+            "DocumentReference",
+            "Coverage",
+            "Claim",
+            "Practitioner",
+            "Organization",
+        ],
+        Action::Search => &[
+            "Patient",
+            "Observation",
+            "Condition",
+            "DocumentReference",
+            "Coverage",
+            "Claim",
+            "Practitioner",
+            "PractitionerRole",
+        ],
         Action::Capabilities => &["CapabilityStatement"],
         Action::Create | Action::Update | Action::Delete | Action::Operate => &["Patient", "Observation", "Coverage"],
     }

@@ -1,6 +1,8 @@
 //! Whose a resource is: membership in R4's Patient compartment, the department, and the security labels.
 
+use crate::condition::Condition;
 use crate::filter::{Node, Scanned};
+use crate::parameter::{self, Parameter};
 use crate::reference::{Base, Named};
 use lexicon::{LocalId, ResourceType};
 use std::collections::HashMap;
@@ -54,6 +56,22 @@ pub fn patient_of(resource: &Scanned, base: &Base) -> Option<LocalId> {
         }
     }
     patient
+}
+
+/// The parameters by which resources of a type are members of a patient's compartment; none if they are in nobody's.
+pub fn memberships(of: ResourceType) -> Vec<&'static Parameter> {
+    let mut codes: Vec<&str> = WAYS.get(&of).into_iter().flatten().map(|way| way.parameter).collect();
+    codes.dedup();
+    codes.into_iter().filter_map(|code| parameter::find(of, code)).collect()
+}
+
+/// One condition for each way to be a member of this patient's compartment. A Patient is in its own.
+pub fn membership(of: ResourceType, patient: &LocalId) -> Vec<Condition> {
+    if of == ResourceType::PATIENT {
+        return vec![Condition::ids(of, std::slice::from_ref(patient))];
+    }
+    let patient = [(ResourceType::PATIENT, patient.clone())];
+    memberships(of).into_iter().map(|way| Condition::naming(of, way, &patient)).collect()
 }
 
 /// The Organization that manages a Patient. No other resource has a department of its own yet.

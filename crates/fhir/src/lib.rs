@@ -6,6 +6,7 @@
 //! If it fails: a [`lexicon::Reason`]; never a partial document.
 //! Start reading at: [`request::parse`], then `filter.rs`.
 
+pub mod bundle;
 mod by_name;
 pub mod capability;
 pub mod compartment;
@@ -20,11 +21,16 @@ pub mod projection;
 pub mod reference;
 pub mod request;
 pub mod scope;
+pub mod search;
+pub mod surface;
 
+pub use bundle::{BundleKind, Entries, Entry, EntryLimits, Mode, Tail, Writer};
 pub use condition::{Condition, Modifier};
-pub use filter::{Filter, Limits, Node, Projected, Scanned};
+pub use filter::{Filter, Limits, Node, Part, Projected, Scanned};
 pub use order::Order;
 pub use parameter::{Parameter, Path};
 pub use projection::{Projection, ProjectionError, Projections};
 pub use reference::Base;
 pub use scope::{Grant, Scopes};
+pub use search::Search;
+pub use surface::Surface;

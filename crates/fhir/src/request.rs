@@ -9,11 +9,16 @@ pub use accept::accept;
 pub use line::{Line, Written};
 pub use parameters::Parameters;
 
+use crate::compartment;
+use crate::search::{self, Criterion, Search};
 use lexicon::{Interaction, LocalId, Reason, ResourceType};
 use std::fmt;
 
 /// Octets of path and query together. RFC 9110 section 4.1 asks servers for at least 8000.
 pub const LINE_BYTES: usize = 8192;
+
+/// Octets of a search's form.
+pub const FORM_BYTES: usize = 64 << 10;
 
 /// FHIR's methods. `HEAD` is read as `GET`: the same question, and whoever writes the answer leaves out the body.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,7 +55,7 @@ impl Method {
 }
 
 /// What a request line asks for.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Asked {
     pub interaction: Interaction,
     pub method: Method,
@@ -63,10 +68,45 @@ pub struct Asked {
     pub compartment: Option<(ResourceType, LocalId)>,
     /// The name of an operation, without its `$`.
     pub operation: Option<String>,
-    /// The query, decoded once.
+    /// The query, decoded once; of a search, with those of its form.
     pub parameters: Parameters,
     /// The criteria of `If-None-Exist`, decoded once.
     pub criteria: Option<Parameters>,
+    /// What those parameters mean, if this is a search; in a compartment, membership among them.
+    pub search: Option<Search>,
+    /// Which part of a history is asked for.
+    pub history: Option<History>,
+}
+
+/// What follows from the rest is not compared.
+impl PartialEq for Asked {
+    fn eq(&self, other: &Self) -> bool {
+        let said = |asked: &Self| {
+            let Self { interaction, method, resource_type, id, version, .. } = asked.clone();
+            (interaction, method, resource_type, id, version)
+        };
+        said(self) == said(other)
+            && self.compartment == other.compartment
+            && self.operation == other.operation
+            && self.parameters == other.parameters
+            && self.criteria == other.criteria
+    }
+}
+
+impl Eq for Asked {}
+
+/// The parameters of a history that are answered.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct History {
+    pub count: Option<u32>,
+    /// A sealed cursor.
+    pub page: Option<String>,
+}
+
+impl fmt::Debug for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("History")
+    }
 }
 
 /// Blank: ids and parameters point at people.
@@ -91,6 +131,8 @@ impl Asked {
             operation: None,
             parameters: Parameters::default(),
             criteria: None,
+            search: None,
+            history: None,
         }
     }
 
@@ -107,16 +149,23 @@ pub fn parse(line: Line<'_>) -> Result<Asked, Reason> {
     if line.path.len().saturating_add(query.len()) > LINE_BYTES || criteria.len() > LINE_BYTES {
         return Err(Reason::RequestTooLong);
     }
+    if line.form.is_some_and(|form| form.len() > FORM_BYTES) {
+        return Err(Reason::RequestBodyTooLong);
+    }
     let method = Method::from_name(line.method)?;
     let path = line::spelled(line.path)?;
     let parameters = Parameters::parse(query)?;
     let place = Place { method, has_criteria: parameters.names().any(|name| !presents(name)) };
     let mut asked = place.system(&line::segments(&path)?)?;
-    asked.parameters = parameters;
+    asked.parameters = match line.form {
+        Some(form) if asked.posts_search() => parameters.merge(Parameters::parse_form(form)?)?,
+        Some(_) => return Err(Reason::RequestBody),
+        None => parameters,
+    };
     if let Some(criteria) = line.if_none_exist {
         add_criteria(&mut asked, criteria)?;
     }
-    check_parameters(&asked)?;
+    understand(&mut asked)?;
     Ok(asked)
 }
 
@@ -124,14 +173,11 @@ pub fn parse(line: Line<'_>) -> Result<Asked, Reason> {
 pub const fn unanswered(interaction: Interaction) -> Option<Reason> {
     use Interaction as I;
     Some(match interaction {
-        I::Read | I::Capabilities | I::SmartConfiguration => return None,
-        I::Vread => Reason::VreadNotAnswered,
-        I::HistoryInstance => Reason::HistoryInstanceNotAnswered,
+        I::Read | I::Vread | I::HistoryInstance | I::SearchType | I::SearchCompartment => return None,
+        I::Capabilities | I::SmartConfiguration => return None,
         I::HistoryType => Reason::HistoryTypeNotAnswered,
         I::HistorySystem => Reason::HistorySystemNotAnswered,
-        I::SearchType => Reason::SearchTypeNotAnswered,
         I::SearchSystem => Reason::SearchSystemNotAnswered,
-        I::SearchCompartment => Reason::SearchCompartmentNotAnswered,
         I::Create => Reason::CreateNotAnswered,
         I::ConditionalCreate => Reason::ConditionalCreateNotAnswered,
         I::Update => Reason::UpdateNotAnswered,
@@ -265,22 +311,60 @@ fn presents(name: &str) -> bool {
     matches!(name, "_format" | "_pretty")
 }
 
-/// What is answered takes `_format` and `_pretty`, once each, and no other parameter.
-fn check_parameters(asked: &Asked) -> Result<(), Reason> {
-    if unanswered(asked.interaction).is_some() {
-        return Ok(());
-    }
+/// What the parameters mean, of an interaction that is answered.
+fn understand(asked: &mut Asked) -> Result<(), Reason> {
+    use Interaction as I;
     let parameters = &asked.parameters;
-    if !parameters.names().all(presents) {
-        return Err(Reason::ParameterNotModelled);
-    }
-    if parameters.has_duplicate() {
-        return Err(Reason::ParameterDuplicate);
+    match asked.interaction {
+        other if unanswered(other).is_some() => return Ok(()),
+        I::SearchType | I::SearchCompartment => asked.search = Some(search(asked)?),
+        I::HistoryInstance => asked.history = Some(history(parameters)?),
+        // What else is answered takes no parameter of its own.
+        _ if !parameters.names().all(presents) => return Err(Reason::ParameterNotModelled),
+        _ if parameters.has_duplicate() => return Err(Reason::ParameterDuplicate),
+        _ => {}
     }
     if !matches!(parameters.first("_pretty"), None | Some("true" | "false")) {
         return Err(Reason::RequestMalformed);
     }
     accept(None, asked.format())
+}
+
+fn search(asked: &Asked) -> Result<Search, Reason> {
+    // All types of a compartment would be as many searches.
+    let of = asked.resource_type.ok_or(Reason::SearchCompartmentNotAnswered)?;
+    let mut search = Search::parse(of, &asked.parameters)?;
+    if let Some((focus, id)) = &asked.compartment {
+        if *focus != ResourceType::PATIENT {
+            return Err(Reason::SearchCompartmentNotAnswered);
+        }
+        let members = compartment::membership(of, id);
+        // R4 says of a type that it is in no patient's compartment by not giving it a parameter.
+        if members.is_empty() {
+            return Err(Reason::SearchCompartmentNotAnswered);
+        }
+        search.criteria.push(Criterion::AnyOf(members));
+    }
+    Ok(search)
+}
+
+/// `_since` and `_at` look at when a resource was changed, which is not always shown: they are not answered.
+fn history(parameters: &Parameters) -> Result<History, Reason> {
+    if !parameters.names().all(|name| presents(name) || matches!(name, "_count" | "_page")) {
+        return Err(Reason::ParameterNotModelled);
+    }
+    if parameters.has_duplicate() {
+        return Err(Reason::ParameterDuplicate);
+    }
+    let count = parameters.first("_count").map(search::count).transpose()?;
+    let page = parameters.first("_page").map(search::page).transpose()?;
+    if count == Some(0) {
+        return Err(Reason::ParameterValue);
+    }
+    if count.is_some() && page.is_some() {
+        return Err(Reason::ParameterNotModelled);
+    }
+    Ok(History { count, page })
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ fn told(
     let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
     let path = format!("/{}", path.trim_start_matches('/'));
     let refused = |reason: Reason| json!({"answer": reason.status(), "reason": reason.code(), "shown": reason.shown().code(), "hint": reason.hint()});
-    let asked = match request::parse(Line { method, path: &path, query, if_none_exist: None }) {
+    let asked = match request::parse(Line { method, path: &path, query, ..Line::default() }) {
         Ok(asked) => asked,
         Err(reason) => return Ok(refused(reason)),
     };

@@ -4,7 +4,7 @@ use lexicon::{Interaction, LocalId, Reason};
 use std::borrow::Cow;
 use std::fmt;
 
-/// A request line as it came, and the one header that changes what it asks for.
+/// A request line as it came, and what beside it changes what it asks for: one header, and the body of a search.
 #[derive(Clone, Copy, Default)]
 pub struct Line<'a> {
     pub method: &'a str,
@@ -13,6 +13,8 @@ pub struct Line<'a> {
     pub query: Option<&'a str>,
     /// The value of `If-None-Exist`.
     pub if_none_exist: Option<&'a str>,
+    /// The body of a POST, if its media type is `application/x-www-form-urlencoded`.
+    pub form: Option<&'a str>,
 }
 
 impl fmt::Debug for Line<'_> {
@@ -22,12 +24,14 @@ impl fmt::Debug for Line<'_> {
 }
 
 impl<'a> Line<'a> {
-    /// `METHOD /path?query`, and the value of `If-None-Exist` on a second line: how seeds of the fuzzer are written.
+    /// `METHOD /path?query`, and on a second line the form of a `_search` or the value of `If-None-Exist`: how seeds of
+    /// the fuzzer are written.
     pub fn read(text: &'a str) -> Self {
-        let (first, if_none_exist) = text.split_once('\n').map_or((text, None), |(first, rest)| (first, Some(rest)));
+        let (first, second) = text.split_once('\n').map_or((text, None), |(first, rest)| (first, Some(rest)));
         let (method, target) = first.split_once(' ').unwrap_or((first, ""));
         let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-        Self { method, path, query, if_none_exist }
+        let (form, if_none_exist) = if path.ends_with("/_search") { (second, None) } else { (None, second) };
+        Self { method, path, query, if_none_exist, form }
     }
 }
 
@@ -75,6 +79,7 @@ pub struct Written {
     pub path: String,
     pub query: Option<String>,
     pub if_none_exist: Option<String>,
+    pub form: Option<String>,
 }
 
 impl fmt::Debug for Written {
@@ -90,16 +95,25 @@ impl Written {
             path: &self.path,
             query: self.query.as_deref(),
             if_none_exist: self.if_none_exist.as_deref(),
+            form: self.form.as_deref(),
         }
     }
 }
 
 impl Asked {
-    /// The one spelling of this request. [`super::parse`] reads it back to an equal value.
+    /// The one spelling of this request: what a `_search` is asked by stands in its form. [`super::parse`] reads it back
+    /// to an equal value.
     pub fn written(&self) -> Written {
         let query = Some(self.parameters.to_string()).filter(|query| !query.is_empty());
+        let (query, form) = if self.posts_search() { (None, query) } else { (query, None) };
         let if_none_exist = self.criteria.as_ref().map(Parameters::to_string);
-        Written { method: self.method.name(), path: self.path(), query, if_none_exist }
+        Written { method: self.method.name(), path: self.path(), query, if_none_exist, form }
+    }
+
+    pub(super) fn posts_search(&self) -> bool {
+        use Interaction as I;
+        let searches = matches!(self.interaction, I::SearchType | I::SearchSystem | I::SearchCompartment);
+        searches && self.method == super::Method::Post
     }
 
     fn path(&self) -> String {
@@ -125,9 +139,7 @@ impl Asked {
             I::Capabilities => add("metadata"),
             I::SmartConfiguration => add(".well-known/smart-configuration"),
             I::Vread | I::HistoryInstance | I::HistoryType | I::HistorySystem => add("_history"),
-            I::SearchType | I::SearchSystem | I::SearchCompartment if self.method == super::Method::Post => {
-                add("_search");
-            }
+            _ if self.posts_search() => add("_search"),
             I::Operation => add(&format!("${}", self.operation.as_deref().unwrap_or_default())),
             _ => {}
         }

@@ -34,6 +34,24 @@ impl Parameters {
         query.split('&').map(pair).collect::<Option<_>>().map(Self).ok_or(Reason::RequestMalformed)
     }
 
+    /// The body of a form, where a `+` is a space (<https://url.spec.whatwg.org/#application/x-www-form-urlencoded>).
+    pub fn parse_form(form: &str) -> Result<Self, Reason> {
+        Self::parse(&form.replace('+', "%20"))
+    }
+
+    /// Both lists, of a request that says some in its URL and some in its body. Which of two would hold depends on who
+    /// reads them, so no name stands in both.
+    pub fn merge(self, other: Self) -> Result<Self, Reason> {
+        let known: HashSet<&str> = self.names().collect();
+        if other.names().any(|name| known.contains(name)) {
+            return Err(Reason::ParameterDuplicate);
+        }
+        if self.0.len() + other.0.len() > PARAMETERS {
+            return Err(Reason::RequestMalformed);
+        }
+        Ok(Self(self.0.into_iter().chain(other.0).collect()))
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

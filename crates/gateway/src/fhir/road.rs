@@ -157,7 +157,7 @@ impl Fhir {
             // Another path is no place of this server.
             _ => return Err(Reason::RequestTypeUnknown),
         };
-        parse(Line { method: words.method, path, query: words.query, if_none_exist: words.if_none_exist })
+        parse(Line { method: words.method, path, query: words.query, if_none_exist: words.if_none_exist, form: None })
     }
 
     /// What is answered has no body and is asked for in JSON. What is not answered says so first.

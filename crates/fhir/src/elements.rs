@@ -32,6 +32,10 @@ pub(crate) struct Element {
     /// Its name in the definitions, `value[x]` for a choice.
     pub(crate) defined: &'static str,
     pub(crate) many: bool,
+    /// R4 demands it where what it belongs to is there.
+    pub(crate) mandatory: bool,
+    /// Part of a summary (<https://hl7.org/fhir/R4/search.html#summary>).
+    pub(crate) summary: bool,
     pub(crate) holds: Holds,
     /// Shown only if a group names it: what repeats or smuggles what stands elsewhere.
     pub(crate) tacit: bool,
@@ -71,6 +75,8 @@ struct Row {
     line: usize,
     name: &'static str,
     many: bool,
+    mandatory: bool,
+    summary: bool,
     types: &'static str,
 }
 
@@ -83,8 +89,8 @@ impl Elements {
         let mut types: Vec<(&'static str, Vec<(String, Element)>)> = vec![("Element", Vec::new())];
         let mut by_name = HashMap::from([("Element", TypeId(0))]);
         let mut rows = vec![
-            Row { owner: 0, line: 0, name: "id", many: false, types: "string" },
-            Row { owner: 0, line: 0, name: "extension", many: true, types: "Extension" },
+            Row { owner: 0, line: 0, name: "id", many: false, mandatory: false, summary: false, types: "string" },
+            Row { owner: 0, line: 0, name: "extension", many: true, mandatory: false, summary: false, types: "Extension" },
         ];
         for (at, text) in table.lines().enumerate() {
             let line = at + 1;
@@ -99,12 +105,15 @@ impl Elements {
                         line,
                         name,
                         many,
+                        mandatory: false,
+                        summary: in_summary(base, name),
                         types: held,
                     }));
                     types.push((name, Vec::new()));
                 }
-                (true, [name, card @ ("?" | "!" | "*" | "+"), held]) => {
-                    rows.push(Row { owner, line, name, many: matches!(*card, "*" | "+"), types: held });
+                (true, [name, card @ ("?" | "!" | "*" | "+"), held, rest @ ..]) if matches!(rest, [] | ["s"]) => {
+                    let (many, mandatory) = (matches!(*card, "*" | "+"), matches!(*card, "!" | "+"));
+                    rows.push(Row { owner, line, name, many, mandatory, summary: !rest.is_empty(), types: held });
                 }
                 _ => return Err(TableError { line }),
             }
@@ -118,7 +127,8 @@ impl Elements {
                 };
                 let name = concrete(row.name, held);
                 let tacit = is_tacit(owner, row.name);
-                let element = Element { name: name.clone(), defined: row.name, many: row.many, holds, tacit };
+                let Row { name: defined, many, mandatory, summary, .. } = row;
+                let element = Element { name: name.clone(), defined, many, mandatory, summary, holds, tacit };
                 elements.push((name, element));
             }
         }
@@ -162,6 +172,11 @@ fn inherited(base: &str) -> Option<&'static Inherited> {
         "element" => BACKBONE.get(..2),
         _ => None,
     }
+}
+
+/// Of what is inherited: the id of a resource, and what can change the meaning of the rest.
+fn in_summary(base: &str, name: &str) -> bool {
+    matches!((base, name), ("domain" | "resource", "id") | (_, "meta" | "implicitRules" | "modifierExtension"))
 }
 
 /// `value[x]` of type `dateTime` is `valueDateTime` in JSON.

@@ -10,20 +10,19 @@
 //! strict JSON; so any strict reader of it sees only what is shown.
 //!
 //! Memory: the document, up to `Limits::bytes`, and sixteen bytes a value or name. Positions are kept for one chunk
-//! of 16 KB. Neither stage looks further back than the value it is in, so a searchset can run through them entry by
-//! entry.
+//! of 16 KB. Of a searchset, [`crate::bundle`] cuts out the entries and runs each through on its own.
 
+mod document;
 mod grammar;
 mod index;
 mod lexical;
 mod project;
 mod scanned;
 
-pub use project::Projected;
+pub(crate) use document::{Checked, Document};
+pub use project::{Part, Projected};
 pub use scanned::{Node, Scanned};
 
-use grammar::Grammar;
-use index::{BLOCK, Indexer};
 use lexicon::Reason;
 use std::fmt;
 
@@ -54,84 +53,38 @@ impl Limits {
     const MOST_DEPTH: usize = 128;
 }
 
-/// Larger chunks are worked off in pieces of this size, so that positions never pile up.
-const PIECE: usize = 16 * 1024;
-
-/// Takes one document in chunks of any size. The first refusal is final.
+/// Takes one resource in chunks of any size. The first refusal is final.
 pub struct Filter {
-    most: usize,
-    bytes: Vec<u8>,
-    /// How many bytes have been indexed: a multiple of [`BLOCK`].
-    indexed: usize,
-    indexer: Indexer,
-    grammar: Grammar,
-    tokens: Vec<u32>,
+    document: Document,
     refused: Option<Reason>,
 }
 
 impl fmt::Debug for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Filter").field("bytes", &self.bytes.len()).finish_non_exhaustive()
+        f.debug_struct("Filter").field("bytes", &self.document.bytes().len()).finish_non_exhaustive()
     }
 }
 
 impl Filter {
     pub fn new(limits: Limits) -> Self {
-        Self {
-            most: limits.bytes.min(Limits::MOST_BYTES),
-            bytes: Vec::new(),
-            indexed: 0,
-            indexer: Indexer::default(),
-            grammar: Grammar::new(limits.depth.min(Limits::MOST_DEPTH)),
-            tokens: Vec::new(),
-            refused: None,
-        }
+        Self { document: Document::new(limits), refused: None }
     }
 
     pub fn push(&mut self, chunk: &[u8]) -> Result<(), Reason> {
         if let Some(reason) = self.refused {
             return Err(reason);
         }
-        self.bytes.reserve(chunk.len().min(self.most - self.bytes.len()));
-        let pushed = chunk.chunks(PIECE).try_for_each(|piece| self.piece(piece));
+        let pushed = self.document.push(chunk);
         self.refused = pushed.err();
         pushed
     }
 
     /// The checked resource, if the document ends here.
-    pub fn finish(mut self) -> Result<Scanned, Reason> {
-        if let Some(reason) = self.refused {
-            return Err(reason);
+    pub fn finish(self) -> Result<Scanned, Reason> {
+        match self.refused {
+            Some(reason) => Err(reason),
+            None => self.document.finish()?.typed(),
         }
-        let rest = self.bytes.get(self.indexed..).unwrap_or_default();
-        let mut last = [b' '; BLOCK];
-        let padded = last.get_mut(..rest.len()).ok_or(Reason::Bug)?;
-        padded.copy_from_slice(rest);
-        self.block(&last)?;
-        self.grammar.feed(&self.bytes, &self.tokens)?;
-        let cells = self.grammar.finish()?;
-        simdutf8::basic::from_utf8(&self.bytes).map_err(|_| Broken)?;
-        Ok(Scanned::typed(self.bytes, cells).ok_or(Broken)?)
-    }
-
-    /// What fits under the limit is read before the rest is refused: a document that is both broken and too large is
-    /// then refused for the same reason however it was cut.
-    fn piece(&mut self, piece: &[u8]) -> Result<(), Reason> {
-        let room = self.most - self.bytes.len();
-        let fits = piece.get(..room).unwrap_or(piece);
-        self.bytes.extend_from_slice(fits);
-        while let Some(block) = self.bytes.get(self.indexed..).and_then(|rest| rest.first_chunk::<BLOCK>()).copied() {
-            self.block(&block)?;
-            self.indexed += BLOCK;
-        }
-        self.grammar.feed(&self.bytes, &self.tokens)?;
-        self.tokens.clear();
-        if fits.len() < piece.len() { Err(Reason::UpstreamTooLarge) } else { Ok(()) }
-    }
-
-    fn block(&mut self, block: &[u8; BLOCK]) -> Result<(), Reason> {
-        let base = u32::try_from(self.indexed).map_err(|_| Reason::Bug)?;
-        Ok(self.indexer.block(block, base, &mut self.tokens)?)
     }
 }
 

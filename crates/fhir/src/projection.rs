@@ -144,6 +144,10 @@ impl Projection {
         self.root
     }
 
+    pub(crate) fn elements(&self) -> &Elements {
+        &self.elements
+    }
+
     /// The rule for a member of that name, if it may be seen.
     pub(crate) fn rule(&self, view: View, name: &[u8]) -> Option<Rule> {
         match view {

@@ -4,12 +4,16 @@
 //! an array where the element repeats and only there, and a string, number, boolean or object as its type demands.
 //! All else is withheld. An object or array that comes out empty is taken back, since FHIR has no empty ones.
 
+mod part;
 mod walk;
+
+pub use part::Part;
 
 use super::grammar::Kind;
 use super::scanned::{Node, Scanned};
 use crate::projection::{Projection, Shows, View};
 use crate::reference::Base;
+use lexicon::{LocalId, ResourceType};
 use std::fmt;
 use walk::{Member, Walk};
 
@@ -18,8 +22,10 @@ const SUBSETTED: &[u8] =
     br#"{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}"#;
 const SUBSETTED_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
 
-/// What a caller may see of one resource. Only [`Scanned::project`] makes one.
+/// What a caller may see of one resource. Only [`Scanned::project_part`] makes one.
 pub struct Projected {
+    resource_type: ResourceType,
+    id: Option<LocalId>,
     bytes: Vec<u8>,
     withheld: u64,
 }
@@ -39,7 +45,16 @@ impl Projected {
         self.bytes
     }
 
-    /// How many parts were left out: members of objects and items of arrays, a part with all it holds counted once,
+    pub fn resource_type(&self) -> ResourceType {
+        self.resource_type
+    }
+
+    /// `Resource.id`, if it is shown.
+    pub fn id(&self) -> Option<&LocalId> {
+        self.id.as_ref()
+    }
+
+    /// How many parts the projection left out: members of objects and items of arrays, a part with all it holds counted once,
     /// at the outermost object or array that was left out itself. One that was taken back because nothing in it is
     /// shown is not counted beside what it held.
     pub fn withheld(&self) -> u64 {
@@ -53,11 +68,19 @@ impl Scanned {
     /// hidden, are withheld too. A projection of another type shows nothing but the type.
     /// References below `base` come out relative; what leads elsewhere is withheld.
     pub fn project(&self, projection: &Projection, base: &Base) -> Projected {
+        self.project_part(projection, base, &Part::All)
+    }
+
+    /// As much of [`Self::project`] as a caller asked for, marked as partial if that is less than all. What was not
+    /// asked for is not counted as withheld.
+    pub fn project_part(&self, projection: &Projection, base: &Base, part: &Part) -> Projected {
         let of_type = projection.resource_type() == self.resource_type;
         let view = if of_type { projection.root() } else { View::Nothing };
-        let mut walk = Walk { scanned: self, projection, base, out: Vec::with_capacity(self.bytes.len()), withheld: 0 };
+        let mut walk = Walk { scanned: self, projection, base, out: Vec::with_capacity(self.size()), withheld: 0 };
         walk.resource(view);
-        Projected { bytes: walk.out, withheld: walk.withheld }
+        let bytes = part::cut(&walk.out, projection.elements(), part).unwrap_or(walk.out);
+        let id = if of_type && projection.shows(&["id"]) { self.id() } else { None };
+        Projected { resource_type: self.resource_type, id, bytes, withheld: walk.withheld }
     }
 }
 
@@ -131,7 +154,8 @@ impl Walk<'_> {
         let mut said = false;
         if let Some((tags, shows)) = tag {
             self.items(tags, shows);
-            said = self.shows_coding(shows) && self.scanned.items(tags).any(|at| self.says_subsetted(at));
+            said = self.shows_coding(shows)
+                && self.scanned.items(tags).any(|at| says_subsetted(Node::of(self.scanned, at)));
         }
         if !said {
             self.comma();
@@ -145,12 +169,11 @@ impl Walk<'_> {
         let Shows::Inside(view) = shows else { return false };
         [&b"system"[..], b"code"].iter().all(|name| self.projection.rule(view, name).is_some())
     }
+}
 
-    fn says_subsetted(&self, tag: usize) -> bool {
-        let tag = Node::of(self.scanned, tag);
-        let is = |name, wanted| tag.get(name).and_then(Node::text).is_some_and(|text| text == wanted);
-        is("system", SUBSETTED_SYSTEM) && is("code", "SUBSETTED")
-    }
+fn says_subsetted(tag: Node<'_>) -> bool {
+    let is = |name, wanted| tag.get(name).and_then(Node::text).is_some_and(|text| text == wanted);
+    is("system", SUBSETTED_SYSTEM) && is("code", "SUBSETTED")
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use lexicon::{LocalId, ResourceType};
 use std::borrow::Cow;
 use std::fmt;
 
-/// One strictly checked resource with its structure. Only [`super::Filter`] makes one.
+/// One strictly checked resource with its structure. [`super::Filter`] makes one, and [`crate::bundle::Entries`] one an
+/// entry; its bytes may hold more than the resource, which is where its own object begins and ends.
 pub struct Scanned {
     pub(super) resource_type: ResourceType,
     pub(super) bytes: Vec<u8>,
@@ -21,13 +22,16 @@ impl fmt::Debug for Scanned {
 }
 
 impl Scanned {
+    /// Of a type that is not read yet: any will do until [`Self::typed`].
+    pub(super) fn untyped(bytes: Vec<u8>, cells: Vec<Cell>) -> Self {
+        Self { resource_type: ResourceType::PATIENT, bytes, cells }
+    }
+
     /// `None` unless `resourceType` is there, is a string, and names a type of R4.
-    pub(super) fn typed(bytes: Vec<u8>, cells: Vec<Cell>) -> Option<Self> {
-        // Any type will do until the true one is read.
-        let mut scanned = Self { resource_type: ResourceType::PATIENT, bytes, cells };
-        let named = scanned.root().get("resourceType").filter(|node| node.cell.kind == Kind::Text);
-        scanned.resource_type = ResourceType::from_name(&named?.text()?)?;
-        Some(scanned)
+    pub(super) fn typed(mut self) -> Option<Self> {
+        let named = self.root().get("resourceType").filter(|node| node.cell.kind == Kind::Text);
+        self.resource_type = ResourceType::from_name(&named?.text()?)?;
+        Some(self)
     }
 
     pub fn resource_type(&self) -> ResourceType {
@@ -59,6 +63,12 @@ impl Scanned {
     pub(super) fn cell(&self, at: usize) -> Cell {
         let none = Cell { start: 0, end: 0, next: u32::MAX, kind: Kind::Null, escaped: false };
         self.cells.get(at).copied().unwrap_or(none)
+    }
+
+    /// How many bytes the resource has.
+    pub(super) fn size(&self) -> usize {
+        let whole = self.cell(0);
+        (whole.end - whole.start) as usize
     }
 
     pub(super) fn source(&self, start: u32, end: u32) -> &[u8] {
@@ -116,6 +126,10 @@ impl fmt::Debug for Node<'_> {
 impl<'a> Node<'a> {
     pub(super) fn of(scanned: &'a Scanned, at: usize) -> Self {
         Self { scanned, at, cell: scanned.cell(at) }
+    }
+
+    pub(super) fn at(self) -> usize {
+        self.at
     }
 
     pub fn is_object(self) -> bool {

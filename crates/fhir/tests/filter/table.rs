@@ -32,9 +32,10 @@ impl Table {
         table.add(&owner, "extension", "*", "Extension");
         for line in include_str!("../../tables/elements.txt").lines().filter(|line| !line.starts_with('#')) {
             let words: Vec<&str> = line.split(' ').collect();
-            if let ["", name, card, of] = words[..] {
+            if let ["", name, card, of, ..] = words[..] {
                 for of in of.split('|') {
                     table.add(&owner, name, card, of);
+                    table.set_summary(&owner, name, of, words.get(4) == Some(&"s"));
                 }
                 continue;
             }

@@ -30,6 +30,8 @@ pub enum Flaw {
     Word,
     #[error("an empty list must be left out")]
     EmptyList,
+    #[error("not the one form of a list of what was disclosed")]
+    Disclosed,
     #[error("keys must ascend and appear once")]
     KeyOrder,
     #[error("key {0} is not in this version of the format")]
@@ -138,6 +140,11 @@ impl<'a> Decoder<'a> {
         self.rest = rest;
         self.at += length;
         Ok(taken)
+    }
+
+    /// What is not read yet. The part of an earlier rest that is no part of a later one was read in between.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     /// Major type and argument of the next item.

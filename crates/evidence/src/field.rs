@@ -125,6 +125,10 @@ fields! {
     46 bytes "bytes",
     47 effect "effect",
     48 alert "alert",
+    49 disclosed "disclosed",
+    50 continued "continued",
+    51 segment "segment",
+    52 patients "patients",
 }
 
 impl Record {
@@ -203,7 +207,7 @@ impl Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Effect, Pseudonym};
+    use crate::{Effect, Pseudonym, Row, Under};
     use lexicon::{Interaction, Kind, Reason, ResourceType, Station, Trace};
     use proptest::prelude::*;
     use std::collections::HashSet;
@@ -263,6 +267,16 @@ mod tests {
             bytes |n| n;
             effect |n| pick(Effect::ALL, n);
             alert text;
+            continued |n| n % 2 == 0;
+            segment |n| n; patients |n| n;
+        }
+        for n in 0..seed() % 40 {
+            let patient = Some(seed()).filter(|n| n % 3 > 0).map(|n| u128::from(n % 8).to_be_bytes());
+            let (resource, kind) = (u128::from(n).to_be_bytes(), pick(&types, seed()));
+            record.disclosed.push(Row { resource_type: kind, resource, patient });
+        }
+        if !record.disclosed.rows().is_empty() {
+            record.disclosed.under(Under { resource: [7; 4], patient: [8; 4] });
         }
         record.scopes = texts(seed());
         record.policies = texts(seed());

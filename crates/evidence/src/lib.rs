@@ -8,6 +8,7 @@
 
 mod audit;
 mod cbor;
+mod disclosed;
 mod field;
 mod note;
 mod proof;
@@ -17,6 +18,7 @@ mod value;
 
 pub use audit::{Audit, Difference};
 pub use cbor::{DecodeError, Flaw};
+pub use disclosed::{Disclosed, Row, Under};
 pub use field::{Field, LEAF_BYTES, VERSION};
 pub use note::{Checkpoint, NoteError, Verifier};
 pub use proof::{Proof, ProofError};

@@ -1,3 +1,5 @@
+use crate::LEAF_BYTES;
+use crate::disclosed::Disclosed;
 use crate::value::words;
 use lexicon::{Interaction, Reason, ResourceType, Station, Time, Trace};
 
@@ -18,9 +20,9 @@ words! {
         Closed "closed",
         /// A write is about to go upstream. (Not produced before writes are answered; the format has it.)
         Intent "intent",
-        /// A long answer began. (As above.)
+        /// A long answer is about to begin.
         Began "began",
-        /// Names what the next segment of a long answer discloses. (As above.)
+        /// Names what the next segment of a long answer discloses, or goes before a leaf whose list is too long for it.
         Disclosing "disclosing",
         /// A passage was dropped without an end (panic, shutdown); `station` says where.
         Abandoned "abandoned",
@@ -102,12 +104,21 @@ pub struct Record {
     pub epoch: Option<u64>,
     /// ClockStep: signed step in ms.
     pub step_ms: Option<i64>,
-    /// Opened: bytes of a torn tail that were cut off. Otherwise bytes of the answer's body.
+    /// Opened: bytes of a torn tail that were cut off. Otherwise bytes of the answer's body; of a long answer that was
+    /// cut, at most so many left.
     pub bytes: Option<u64>,
     /// Interrupted: what may have happened upstream.
     pub effect: Option<Effect>,
     /// Tally of connections: how they ended, as a fixed word.
     pub alert: Option<String>,
+    /// What this leaf's answer, or segment of one, names.
+    pub disclosed: Disclosed,
+    /// The list goes on in the next leaf of this trace.
+    pub continued: Option<bool>,
+    /// Disclosing: which segment, from 1. Closed: how many there were.
+    pub segment: Option<u64>,
+    /// Closed: how many different patients the whole answer disclosed something of.
+    pub patients: Option<u64>,
 }
 
 /// Longest text and longest list of a record, so that a leaf always fits.
@@ -168,10 +179,15 @@ impl Record {
             bytes: None,
             effect: None,
             alert: None,
+            disclosed: Disclosed::default(),
+            continued: None,
+            segment: None,
+            patients: None,
         }
     }
 
-    /// Cuts texts to 256 bytes and lists to 64 items, and marks the cut. After that a leaf has less than 64 KiB.
+    /// Cuts texts to 256 bytes and lists to 64 items, and marks the cut. After that a leaf has less than 64 KiB but for
+    /// what it discloses, of which nothing is ever cut: see [`Record::leaves`].
     pub fn fit(&mut self) {
         let texts = [
             &mut self.issuer,
@@ -197,6 +213,34 @@ impl Record {
         }
     }
 }
+
+impl Record {
+    /// The leaves that say all of it, in their order: this one last, and before it as many `disclosing` as its list needs
+    /// beyond what this one has room for. Each fits.
+    pub fn leaves(mut self) -> Vec<Self> {
+        self.fit();
+        let disclosed = std::mem::take(&mut self.disclosed);
+        let room = LEAF_BYTES.saturating_sub(self.encode().len() + CONTINUED);
+        if disclosed.most_bytes() <= room {
+            self.disclosed = disclosed;
+            return vec![self];
+        }
+        let mut leaves: Vec<_> = disclosed.parts(LEAF_BYTES - CONTINUED).map(|part| self.before(part)).collect();
+        leaves.push(self);
+        leaves
+    }
+
+    /// A leaf that goes before this one with a part of its list.
+    fn before(&self, part: Disclosed) -> Self {
+        let mut leaf = Self::new(Leaf::Disclosing, self.time);
+        (leaf.trace, leaf.station, leaf.segment) = (self.trace, self.station, self.segment);
+        (leaf.disclosed, leaf.continued) = (part, Some(true));
+        leaf
+    }
+}
+
+/// Bytes that a leaf of a continued list has beside it, and a list beside its rows.
+const CONTINUED: usize = 256;
 
 fn cut(text: &mut String) {
     if text.len() > TEXT {

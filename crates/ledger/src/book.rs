@@ -3,7 +3,7 @@
 use crate::frame::{self, Header, Place};
 use crate::recovery::{Damage, Recovered, recover};
 use crate::volume::Volume;
-use evidence::{Checkpoint, Effect, Frontier, Head, Leaf, Record, Verifier, leaf_hash};
+use evidence::{Checkpoint, Effect, Frontier, Head, LEAF_BYTES, Leaf, Record, Verifier, leaf_hash};
 use lexicon::Time;
 use seal::LogKey;
 use std::io;
@@ -124,6 +124,10 @@ impl<V: Volume> Book<V> {
             record.time = last;
             record.fit();
             let leaf = record.encode();
+            if leaf.len() > LEAF_BYTES {
+                // `Record::leaves` was not asked. What no reader could read must not be written.
+                return Err(io::Error::other("a record is longer than a leaf"));
+            }
             let place = Place { index: frontier.size(), epoch: self.epoch, durable: self.durable.size };
             frame::encode(&self.header.id, place, &leaf, &mut bytes);
             frontier.push(leaf_hash(&leaf));

@@ -1,3 +1,4 @@
+use crate::course::Course;
 use crate::gauges::Gauges;
 use crate::receipt::{Outage, Pending};
 use crate::scribe::{Class, Message, Seat, Urgency};
@@ -53,6 +54,8 @@ pub struct Docket {
     arrived: Time,
     since: Instant,
     known: bool,
+    /// What its answer names, and how far a long one is.
+    course: Course,
     /// Taken when the case is closed. The message that closes it carries the seat to the scribe.
     seat: Option<Seat>,
     links: Links,
@@ -81,6 +84,7 @@ impl Docket {
             arrived,
             since: Instant::now(),
             known: false,
+            course: Course::default(),
             seat: Some(seat),
             links,
         }
@@ -155,32 +159,85 @@ impl Docket {
         self.links.keys.mac(Purpose::Answer, self.trace.bytes())
     }
 
-    /// Posts `Closed` at once (before any await) and returns a future that borrows nothing. No second try.
+    /// The strong validator of a body, stable across starts: a keyed hash, so that it tells nobody without the key
+    /// what it is the hash of.
+    pub fn etag(&self, body: &[u8]) -> [u8; 16] {
+        self.links.keys.entity_tag(body)
+    }
+
+    /// Notes that what is about to leave names this resource, and whom it is about. The next `disclosing` or `close`
+    /// writes it down.
+    pub fn disclose(&mut self, kind: ResourceType, id: &LocalId, patient: Option<&LocalId>) {
+        let named = format!("{kind}/{}", id.reveal());
+        let resource = mark(&self.links.keys, Purpose::Resource, named.as_bytes());
+        let patient = patient.map(|id| mark(&self.links.keys, Purpose::Patient, id.reveal().as_bytes()));
+        self.course.name(kind, resource, patient);
+    }
+
+    /// Posts `Began` at once: a long answer is about to begin, with this head. The case stays open.
+    pub fn began(&mut self, now: Time, head: [u8; 32]) -> Pending {
+        let mut record = self.filled(Record::clone(&self.draft), Leaf::Began, now);
+        record.answer = Some(head);
+        self.post(vec![record], head)
+    }
+
+    /// Posts `Disclosing` at once, with all that was disclosed since the last time. Its receipt binds the segment, and
+    /// is there only when every earlier entry of this docket is on disk as well.
+    pub fn disclosing(&mut self, now: Time, segment: [u8; 32]) -> Pending {
+        let number = self.course.next_segment();
+        let mut record = Record::new(Leaf::Disclosing, now);
+        (record.trace, record.station) = (Some(self.trace), Some(self.station));
+        (record.segment, record.answer) = (Some(number), Some(segment));
+        record.disclosed = self.course.take();
+        self.post(record.leaves(), segment)
+    }
+
+    /// Posts an entry that leaves the case open.
+    fn post(&mut self, records: Vec<Record>, binds: [u8; 32]) -> Pending {
+        let Some(seat) = self.course.window() else { return Pending::failed() };
+        let (sender, receiver) = oneshot::channel();
+        let answer = Some(sender);
+        let (at, class, urgency, course) = (Instant::now(), Class::Ongoing, Urgency::Now, self.course.fate());
+        let message = Message { records, at, binds, class, urgency, answer, course, seat };
+        // A queue with a place for every entry that may be under way is never full; it can only be gone.
+        self.links.scribe.try_send(message).map_or_else(|_| Pending::failed(), |()| Pending::new(receiver))
+    }
+
+    /// Posts `Closed` at once (before any await) and returns a future that borrows nothing. No second try. What was
+    /// disclosed and not written down yet goes before it, or with it. The receipt of a long answer's end is there only
+    /// when all its entries are on disk.
     pub fn close(mut self, now: Time, answer: [u8; 32]) -> Pending {
         let Some(seat) = self.seat.take() else { return Pending::failed() };
         let mut record = self.record(Leaf::Closed, now);
         record.answer = Some(answer);
+        self.course.conclude(&mut record);
+        record.disclosed = self.course.take();
         let refused = record.reason.is_some() && record.allowed != Some(true);
         let class = if refused && !self.known { Class::StrangerRefused } else { Class::Known };
         let (sender, receiver) = oneshot::channel();
-        let (at, urgency) = (Instant::now(), Urgency::Now);
-        let message = Message { record, at, binds: answer, class, urgency, answer: Some(sender), seat };
-        // A queue with a place for every seat is never full; it can only be gone.
+        let (at, urgency, course) = (Instant::now(), Urgency::Now, self.course.fate());
+        let message =
+            Message { records: record.leaves(), at, binds: answer, class, urgency, answer: Some(sender), course, seat };
+        // As above.
         self.links.scribe.try_send(message).map_or_else(|_| Pending::failed(), |()| Pending::new(receiver))
     }
 
-    fn record(&mut self, leaf: Leaf, now: Time) -> Box<Record> {
-        let empty = Box::new(Record::new(leaf, now));
-        let mut record = std::mem::replace(&mut self.draft, empty);
+    fn record(&mut self, leaf: Leaf, now: Time) -> Record {
+        let draft = std::mem::replace(&mut *self.draft, Record::new(leaf, now));
+        self.filled(draft, leaf, now)
+    }
+
+    fn filled(&self, mut record: Record, leaf: Leaf, now: Time) -> Record {
         record.leaf = leaf;
         record.time = now;
         record.trace = Some(self.trace);
         record.station = Some(self.station);
-        record.peer_prefix = Some(std::mem::take(&mut self.prefix));
+        record.peer_prefix = Some(self.prefix.clone());
         record.latency_us = Some(self.since.elapsed().as_micros().try_into().unwrap_or(u64::MAX));
         let Marks { actor, token, peer, foreign_trace, resource, patient } = self.marks;
         (record.actor, record.token, record.peer, record.foreign_trace) = (actor, token, peer, foreign_trace);
         (record.resource, record.patient) = (resource, patient);
+        (record.disclosed, record.continued, record.segment, record.patients) = Default::default();
         record
     }
 }
@@ -190,11 +247,13 @@ impl Drop for Docket {
         let Some(seat) = self.seat.take() else { return };
         let waited = self.since.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
         let now = Time::from_millis(self.arrived.millis().saturating_add(waited));
-        let record = self.record(Leaf::Abandoned, now);
+        let mut record = self.record(Leaf::Abandoned, now);
+        // What was noted and not posted did not leave.
+        self.course.conclude(&mut record);
         // Whoever was never known is counted like a refused stranger, or hanging up would fill the disk.
         let class = if self.known { Class::Known } else { Class::StrangerRefused };
-        let (at, urgency) = (Instant::now(), Urgency::Now);
-        let message = Message { record, at, binds: [0; 32], class, urgency, answer: None, seat };
+        let (at, urgency, course) = (Instant::now(), Urgency::Now, self.course.fate());
+        let message = Message { records: vec![record], at, binds: [0; 32], class, urgency, answer: None, course, seat };
         // Only a scribe that has ended refuses, and then there is no book to write to.
         let _ = self.links.scribe.try_send(message);
     }

@@ -1,4 +1,5 @@
 use crate::book::{self, Book, Identity};
+use crate::course::WINDOW;
 use crate::docket::{Docket, Links, seat};
 use crate::frame::Frames;
 use crate::gauges::{Gauges, Health};
@@ -100,8 +101,8 @@ impl Settings {
     }
 }
 
-/// Places in the queue for notes, beside one for each seat. Together they are the queue's length, so that posting
-/// never waits (decision 34; no docket has unacknowledged entries beside its closing one before writes are answered).
+/// Places in the queue for notes, beside those of each seat: its closing entry, and the entries that a long answer may
+/// have under way. Together they are the queue's length, so that posting never waits (decision 34).
 const NOTES: usize = 256;
 
 /// A wall clock that moved by more than this against the monotonic one is a record.
@@ -154,7 +155,7 @@ impl Ledger {
         let identity = Identity { origin: settings.origin.clone(), key: log, software: settings.software.clone() };
         let book = Book::open(volume, identity, now).map_err(|source| settings.damaged(source))?;
         let gauges = Arc::new(Gauges::default());
-        let (scribe, messages) = sync_channel(seats + NOTES);
+        let (scribe, messages) = sync_channel(seats * (WINDOW + 1) + NOTES);
         let thread = Scribe::start(book, messages, tuning, Arc::clone(&gauges))
             .map_err(|source| OpenError::Unusable { directory: settings.directory.clone(), source })?;
         let known = Arc::new(Semaphore::new(seats - stranger_seats));
@@ -195,8 +196,8 @@ impl Ledger {
 
     fn post(&self, record: Record, urgency: Urgency, answer: Option<oneshot::Sender<Answer>>) -> Result<(), Outage> {
         let seat = Seat::of_note(Arc::clone(&self.notes).try_acquire_owned().map_err(|_| Outage)?);
-        let (record, at, class) = (Box::new(record), Instant::now(), Class::Known);
-        let message = Message { record, at, binds: [0; 32], class, urgency, answer, seat };
+        let (records, at, class) = (record.leaves(), Instant::now(), Class::Known);
+        let message = Message { records, at, binds: [0; 32], class, urgency, answer, course: None, seat };
         self.links.scribe.try_send(message).map_err(|_| Outage)
     }
 

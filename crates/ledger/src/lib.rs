@@ -7,6 +7,7 @@
 //! Start reading at: [`Ledger`], then `scribe.rs`.
 
 mod book;
+mod course;
 mod docket;
 mod frame;
 mod gauges;

@@ -4,7 +4,7 @@
 use crate::frame::{Frame, Header};
 use crate::volume::Volume;
 use crate::walk::{Step, Stumble, Walk};
-use evidence::{Checkpoint, DecodeError, Frontier, Leaf, NoteError, Record, Verifier, leaf_hash};
+use evidence::{Checkpoint, DecodeError, Disclosed, Frontier, Leaf, NoteError, Record, Verifier, leaf_hash};
 use lexicon::{Time, Trace};
 use std::collections::BTreeMap;
 use std::io;
@@ -121,11 +121,16 @@ impl Recovered {
         Ok(())
     }
 
-    fn follow(&mut self, record: Record) {
+    fn follow(&mut self, mut record: Record) {
         let Some(trace) = record.trace.as_ref().map(Trace::bytes).copied() else { return };
         match record.leaf {
-            Leaf::Intent | Leaf::Began => {
+            Leaf::Intent => {
                 self.open.insert(trace, record);
+            }
+            // A write whose answer is long is still a write.
+            Leaf::Began | Leaf::Disclosing => {
+                record.disclosed = Disclosed::default();
+                self.open.entry(trace).or_insert(record);
             }
             Leaf::Closed | Leaf::Abandoned | Leaf::Interrupted => {
                 self.open.remove(&trace);

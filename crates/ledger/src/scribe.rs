@@ -2,6 +2,7 @@
 //! and syncs only for somebody who waits (or shortly after, for what nobody waits for).
 
 use crate::book::Book;
+use crate::course::Fate;
 use crate::gauges::Gauges;
 use crate::receipt::{Answer, Outage, Proof, Receipt};
 use crate::tally::{Admission, Tallies};
@@ -55,18 +56,23 @@ pub(crate) enum Urgency {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Class {
     Known,
+    /// An entry of a long answer whose case stays open.
+    Ongoing,
     /// A refusal before authentication: it may be counted rather than written.
     StrangerRefused,
 }
 
 pub(crate) struct Message {
-    pub record: Box<Record>,
-    /// Taken when `record.time` was.
+    /// In their order. The last is the one that is meant; those before it have what it had no room for.
+    pub records: Vec<Record>,
+    /// Taken when their time was.
     pub at: Instant,
     pub binds: [u8; 32],
     pub class: Class,
     pub urgency: Urgency,
     pub answer: Option<oneshot::Sender<Answer>>,
+    /// How the entries of the same docket fared, if it has others.
+    pub course: Option<Fate>,
     pub seat: Seat,
 }
 
@@ -76,7 +82,25 @@ struct Waiting {
     proof: Proof,
     binds: [u8; 32],
     answer: Option<oneshot::Sender<Answer>>,
+    course: Option<Fate>,
     _seat: Seat,
+}
+
+impl Waiting {
+    fn told(self, fate: Result<(), Outage>) {
+        let Self { index, proof, binds, answer, course, _seat } = self;
+        let whole = course.is_none_or(|course| {
+            if fate.is_err() {
+                course.broke();
+            }
+            !course.is_broken()
+        });
+        if let Some(answer) = answer {
+            // The end of an answer with a gap is recorded, and no proof. Whoever does not wait any more has no use for it.
+            let fate = if whole { fate } else { Err(Outage) };
+            let _ = answer.send(fate.map(|()| Receipt::mint(index, binds, proof)));
+        }
+    }
 }
 
 /// Most messages of one batch.
@@ -180,13 +204,15 @@ impl<V: Volume> Quill<V> {
 
     fn commit(&mut self, batch: impl Iterator<Item = Message>) {
         let (mut records, mut waiting, mut urgency) = (Vec::new(), Vec::new(), Urgency::Soon);
-        for message in batch {
+        for mut message in batch {
             let next = self.book.size() + records.len() as u64;
-            self.clock = self.clock.max((message.record.time, message.at));
+            if let Some(record) = message.records.last() {
+                self.clock = self.clock.max((record.time, message.at));
+            }
             let (index, proof) = match self.judge(&message, next) {
                 Admission::Full => {
-                    records.push(*message.record);
-                    (next, Proof::Record)
+                    records.append(&mut message.records);
+                    ((self.book.size() + records.len() as u64).saturating_sub(1), Proof::Record)
                 }
                 Admission::Open(tally) => {
                     records.push(*tally);
@@ -199,34 +225,42 @@ impl<V: Volume> Quill<V> {
             if message.urgency == Urgency::Now {
                 urgency = Urgency::Now;
             }
-            let Message { binds, answer, seat, .. } = message;
-            waiting.push(Waiting { index, proof, binds, answer, _seat: seat });
+            let Message { binds, answer, course, seat, .. } = message;
+            waiting.push(Waiting { index, proof, binds, answer, course, _seat: seat });
         }
         let fate = if self.poisoned { Err(Outage) } else { self.write(records, urgency) };
         if fate.is_err() {
             self.tallies.forget();
             self.tally_at = None;
         }
-        for Waiting { index, proof, binds, answer, _seat } in waiting {
-            if let Some(answer) = answer {
-                // Whoever does not wait any more has no use for the receipt.
-                let _ = answer.send(fate.map(|()| Receipt::mint(index, binds, proof)));
-            }
-        }
+        waiting.into_iter().for_each(|waiting| waiting.told(fate));
     }
 
     fn judge(&mut self, message: &Message, next: u64) -> Admission {
-        if message.class == Class::Known {
-            return Admission::Full;
+        match message.class {
+            Class::Known => return Admission::Full,
+            Class::Ongoing => return self.admit_ongoing(message),
+            Class::StrangerRefused => {}
         }
+        let Some(record) = message.records.last() else { return Admission::Beyond };
         if self.tallies.is_empty() {
             self.tally_at = Some(Instant::now() + Duration::from_secs(self.tuning.quota.window_s));
         }
-        let admission = self.tallies.admit(&message.record, next);
+        let admission = self.tallies.admit(record, next);
         if !matches!(admission, Admission::Full) {
             self.gauges.counted();
         }
         admission
+    }
+
+    /// An answer whose entries have a gap goes no further; and the reserve is for closing cases, not for going on.
+    fn admit_ongoing(&self, message: &Message) -> Admission {
+        let Some(course) = &message.course else { return Admission::Full };
+        if course.is_broken() || self.book.reserve_is_spent() {
+            course.broke();
+            return Admission::Beyond;
+        }
+        Admission::Full
     }
 
     /// Writes, and syncs if somebody waits. On any failure nothing is believed any more until the book is taken up

@@ -92,6 +92,19 @@ impl PseudonymKeys {
     }
 }
 
+impl PseudonymKeys {
+    /// The tag of an answer's body: equal bodies have equal tags here, at every start, and another installation cannot
+    /// tell what they were tags of. Its key is derived from the answer key, so folders without a file for it have one.
+    /// (No salt is made of the same bytes: those are made of trace ids, which have 16.)
+    pub fn entity_tag(&self, body: &[u8]) -> [u8; 16] {
+        let derived = self.mac(Purpose::Answer, b"lazaret entity tag key v1");
+        let full = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &derived), body);
+        let mut tag = [0; 16];
+        tag.iter_mut().zip(full.as_ref()).for_each(|(to, from)| *to = *from);
+        tag
+    }
+}
+
 impl fmt::Debug for PseudonymKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PseudonymKeys")
@@ -145,6 +158,19 @@ mod tests {
         // The same bytes under two purposes still have two ids.
         let same = known(other.path(), 9);
         assert_ne!(same.pseudonym(Purpose::Actor, b"x").key, same.pseudonym(Purpose::Patient, b"x").key);
+    }
+
+    /// The tag was computed with another implementation of HMAC.
+    #[test]
+    fn entity_tags_are_stable_and_need_the_key() {
+        let (folder, other) = (tempfile::tempdir().expect("folder"), tempfile::tempdir().expect("folder"));
+        let keys = known(folder.path(), 9);
+        let tag = keys.entity_tag(b"{}");
+        let hex = tag.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        assert_eq!(hex, "0ce67913158403bed9831e619ab1f670");
+        assert_eq!(PseudonymKeys::open(folder.path()).expect("open").entity_tag(b"{}"), tag);
+        assert_ne!(keys.entity_tag(b"{ }"), tag);
+        assert_ne!(known(other.path(), 8).entity_tag(b"{}"), tag);
     }
 
     #[test]

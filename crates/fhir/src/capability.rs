@@ -1,9 +1,10 @@
 //! What this server says of itself. The upstream's statement is not passed on: a new one is made from a list of what
 //! is answered here.
 
-use lexicon::{Reason, ResourceType, Time};
+mod offer;
+
+use lexicon::{Reason, Time};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
 
 /// Statements longer than this are refused.
 const STATEMENT_BYTES: usize = 8 << 20;
@@ -31,7 +32,9 @@ pub struct Issuer {
     pub revocation_endpoint: Option<String>,
 }
 
-/// A CapabilityStatement of this server: `read`, on the types that the upstream reads too.
+/// A CapabilityStatement of this server: what is answered here, as far as the upstream declares it too.
+///
+/// It is public, so it does not say what one caller may search by: `parameter.observes-hidden` does.
 pub fn rewrite(upstream: &[u8], about: &About) -> Result<Vec<u8>, Reason> {
     if upstream.len() > STATEMENT_BYTES {
         return Err(Reason::UpstreamTooLarge);
@@ -45,13 +48,13 @@ pub fn rewrite(upstream: &[u8], about: &About) -> Result<Vec<u8>, Reason> {
     if !matches!(word("fhirVersion"), "4.0.0" | "4.0.1") {
         return Err(Reason::UpstreamMismatch);
     }
-    let resources: Vec<Value> = readable(&statement)
-        .into_iter()
-        .map(|t| json!({ "type": t.name(), "interaction": [{ "code": "read" }] }))
-        .collect();
+    let (resources, searched) = offer::resources(&statement);
     let mut rest = json!({ "mode": "server", "security": security(about) });
     if let (Some(rest), false) = (rest.as_object_mut(), resources.is_empty()) {
         rest.insert("resource".to_owned(), Value::Array(resources));
+        if searched {
+            rest.insert("compartment".to_owned(), json!(["http://hl7.org/fhir/CompartmentDefinition/patient"]));
+        }
     }
     let body = json!({
         "resourceType": "CapabilityStatement",
@@ -65,19 +68,6 @@ pub fn rewrite(upstream: &[u8], about: &About) -> Result<Vec<u8>, Reason> {
         "rest": [rest],
     });
     Ok(body.to_string().into_bytes())
-}
-
-/// The types whose `read` the upstream declares, as a server.
-fn readable(statement: &Value) -> BTreeSet<ResourceType> {
-    let list = |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
-    let says = |value: &Value, name: &str, word: &str| value.get(name).and_then(Value::as_str) == Some(word);
-    list(statement, "rest")
-        .iter()
-        .filter(|rest| says(rest, "mode", "server"))
-        .flat_map(|rest| list(rest, "resource"))
-        .filter(|resource| list(resource, "interaction").iter().any(|interaction| says(interaction, "code", "read")))
-        .filter_map(|resource| resource.get("type").and_then(Value::as_str).and_then(ResourceType::from_name))
-        .collect()
 }
 
 /// SMART's service code, and its endpoints where they are known
@@ -123,7 +113,7 @@ pub fn smart_configuration(about: &About) -> Vec<u8> {
             body.insert("code_challenge_methods_supported".to_owned(), json!(["S256"]));
         }
     }
-    body.insert("scopes_supported".to_owned(), json!(["user/*.r", "patient/*.r", "system/*.r"]));
+    body.insert("scopes_supported".to_owned(), json!(["user/*.rs", "patient/*.rs", "system/*.rs"]));
     let capabilities = ["permission-patient", "permission-user", "permission-v1", "permission-v2"];
     body.insert("capabilities".to_owned(), json!(capabilities));
     Value::Object(body).to_string().into_bytes()

@@ -5,6 +5,7 @@ mod include;
 mod key;
 mod result;
 
+pub(crate) use include::INCLUDED_TYPES;
 pub use include::{Direction, Include, Repetition};
 pub use result::{Summary, Total, count, page};
 

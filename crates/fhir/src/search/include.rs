@@ -4,7 +4,7 @@ use crate::parameter::{self, Kind, Parameter};
 use lexicon::{Reason, ResourceType};
 
 /// A reference to more types than these is included one type at a time.
-const TARGETS: usize = 16;
+pub(crate) const INCLUDED_TYPES: usize = 16;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Direction {
@@ -84,7 +84,7 @@ impl Include {
         if self.repetition == Repetition::Once && !from_match {
             return Err(Reason::ParameterValue);
         }
-        if self.direction == Direction::Forward && self.targets().len() > TARGETS {
+        if self.direction == Direction::Forward && self.targets().len() > INCLUDED_TYPES {
             return Err(Reason::IncludeRefused);
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! The parameters that say how to answer: `_count`, `_sort`, `_total`, `_summary`, `_elements` and our own `_page`.
 
 use super::Search;
+use crate::filter::Part;
 use crate::order::{Direction, Order};
 use crate::parameter;
 use lexicon::{Reason, ResourceType};
@@ -32,6 +33,17 @@ pub(super) fn is_one(code: &str) -> bool {
 }
 
 impl Search {
+    /// How much of each match is asked for; a resource that is included is shown in full.
+    pub fn part(&self) -> Part {
+        match self.summary {
+            Summary::True => Part::Summary,
+            Summary::Text => Part::Text,
+            Summary::Data => Part::Data,
+            Summary::False | Summary::Count if self.elements.is_empty() => Part::All,
+            Summary::False | Summary::Count => Part::Elements(self.elements.clone()),
+        }
+    }
+
     pub(super) fn add_result(&mut self, code: &str, value: &str) -> Result<(), Reason> {
         match code {
             "_count" => match count(value)? {
@@ -98,14 +110,15 @@ fn sort(of: ResourceType, value: &str) -> Result<Vec<Order>, Reason> {
     if keys.len() > SORT_KEYS { Err(Reason::SearchTooBroad) } else { Ok(keys) }
 }
 
-/// Names of elements; which of them a type has is for who reduces the answer.
+/// Names of the resource's own elements; which of them a type has is for who reduces the answer.
 fn elements(value: &str) -> Result<Vec<String>, Reason> {
-    let part = |part: &str| {
-        part.starts_with(|c: char| c.is_ascii_alphabetic()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
+    let plain = |name: &str| {
+        let name = name.strip_suffix("[x]").unwrap_or(name);
+        name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.bytes().all(|b| b.is_ascii_alphanumeric())
     };
     let names: Vec<String> = value.split(',').map(str::to_owned).collect();
     if names.len() > ELEMENTS {
         return Err(Reason::SearchTooBroad);
     }
-    if names.iter().all(|name| name.split('.').all(part)) { Ok(names) } else { Err(Reason::ParameterValue) }
+    if names.iter().all(|name| plain(name)) { Ok(names) } else { Err(Reason::ParameterValue) }
 }

@@ -74,3 +74,10 @@ impl Parameters {
         !self.names().all(|name| seen.insert(name))
     }
 }
+
+/// Names and values that we put together ourselves.
+impl FromIterator<(String, String)> for Parameters {
+    fn from_iter<T: IntoIterator<Item = (String, String)>>(pairs: T) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+}

@@ -171,3 +171,137 @@ fn place<'a, T>(from: &mut Decoder<'_>, table: &'a [T], first: u64) -> Result<Op
     let found = usize::try_from(place).ok().and_then(|place| table.get(place));
     found.map(Some).ok_or(from.flaw(Flaw::Disclosed))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{LEAF_BYTES, Leaf, Record};
+    use lexicon::{Time, Trace};
+    use proptest::prelude::*;
+
+    fn row(seed: u64) -> Row {
+        let types: Vec<_> = ResourceType::all().collect();
+        let at = usize::try_from(seed % types.len() as u64).expect("small");
+        let patient = (!seed.is_multiple_of(7)).then(|| u128::from(seed % 1000).to_be_bytes());
+        Row { resource_type: types[at], resource: u128::from(seed).to_be_bytes(), patient }
+    }
+
+    fn list(seeds: impl IntoIterator<Item = u64>) -> Disclosed {
+        let mut list = Disclosed::default();
+        list.under(Under { resource: [1; 4], patient: [2; 4] });
+        seeds.into_iter().for_each(|seed| list.push(row(seed)));
+        list
+    }
+
+    fn naming(disclosed: Disclosed, texts: usize) -> Record {
+        let mut record = Record::new(Leaf::Closed, Time::from_seconds(9));
+        record.trace = Some(Trace::from_bytes([7; 16]));
+        record.policies = vec!["p".repeat(300); texts];
+        (record.scopes, record.groups) = (record.policies.clone(), record.policies.clone());
+        record.disclosed = disclosed;
+        record
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_of_a_list_is_ever_cut(seeds in prop::collection::vec(any::<u64>(), 0..4000), texts in 0..100_usize) {
+            let record = naming(list(seeds), texts);
+            let leaves = record.clone().leaves();
+            let rows: Vec<_> = leaves.iter().flat_map(|leaf| leaf.disclosed.rows()).copied().collect();
+            prop_assert_eq!(rows, record.disclosed.rows());
+            for leaf in &leaves {
+                let bytes = leaf.encode();
+                prop_assert!(bytes.len() <= LEAF_BYTES, "{}", bytes.len());
+                prop_assert_eq!(&Record::decode(&bytes).expect("a record"), leaf);
+                prop_assert_eq!(leaf.trace, record.trace);
+            }
+            let (last, before) = leaves.split_last().expect("one at least");
+            prop_assert_eq!((last.leaf, last.continued), (Leaf::Closed, None));
+            prop_assert!(before.iter().all(|leaf| leaf.leaf == Leaf::Disclosing && leaf.continued == Some(true)));
+        }
+    }
+
+    #[test]
+    fn an_answer_of_500_resources_about_500_patients_is_one_leaf() {
+        let record = naming(list((0..500).map(|n| n * 7 + 1)), 10);
+        assert_eq!(record.disclosed.patients().len(), 500);
+        let leaves = record.leaves();
+        assert_eq!(leaves.len(), 1);
+        assert!(leaves[0].encode().len() < LEAF_BYTES / 2, "{}", leaves[0].encode().len());
+    }
+
+    /// Even when everything else of the record is as long as it may be, at once.
+    #[test]
+    fn a_list_with_no_room_goes_before_its_leaf() {
+        let leaves = naming(list((0..500).map(|n| n * 7 + 1)), 100).leaves();
+        assert_eq!(leaves.iter().map(|leaf| leaf.disclosed.rows().len()).collect::<Vec<_>>(), [500, 0]);
+        // What the document says of the leaves of a longer list.
+        let parts: Vec<_> = list(0..100_000).parts(LEAF_BYTES - 256).map(|part| part.rows().len()).collect();
+        assert!(parts.split_last().expect("many").1.iter().all(|rows| *rows >= 700), "{parts:?}");
+    }
+
+    fn check(item: impl FnOnce(&mut Encoder), expect: Result<usize, Flaw>) {
+        let mut to = Encoder::default();
+        item(&mut to);
+        let bytes = to.finish();
+        let taken = Disclosed::take(&mut Decoder::new(&bytes));
+        assert_eq!(taken.map(|list| list.rows().len()).map_err(|error| error.why), expect, "{bytes:02x?}");
+    }
+
+    /// A list with these types, so many patients, and these rows: type, patient.
+    fn written(types: &'static [&'static str], patients: u8, rows: &'static [(u64, u64)]) -> impl FnOnce(&mut Encoder) {
+        move |to| {
+            to.array(5);
+            to.bytes(&[1; 4]);
+            to.bytes(&[2; 4]);
+            to.array(types.len());
+            types.iter().for_each(|kind| to.text(kind));
+            to.array(patients.into());
+            (0..patients).for_each(|n| to.bytes(&[n; 16]));
+            to.array(rows.len());
+            for (kind, patient) in rows {
+                to.array(3);
+                to.unsigned(*kind);
+                to.bytes(&[9; 16]);
+                to.unsigned(*patient);
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_has_one_form() {
+        check(written(&["Patient", "Observation"], 2, &[(0, 1), (1, 0), (1, 2), (0, 1)]), Ok(4));
+        check(written(&["Patient"], 0, &[(0, 0)]), Ok(1));
+        // No rows; tables with what no row uses, with one thing twice, in another order.
+        check(written(&[], 0, &[]), Err(Flaw::EmptyList));
+        check(written(&["Patient", "Observation"], 0, &[(0, 0)]), Err(Flaw::Disclosed));
+        check(written(&["Patient", "Patient"], 0, &[(0, 0), (1, 0)]), Err(Flaw::Disclosed));
+        check(written(&["Patient", "Observation"], 0, &[(1, 0), (0, 0)]), Err(Flaw::Disclosed));
+        check(written(&["Patient"], 1, &[(0, 0)]), Err(Flaw::Disclosed));
+        check(written(&["Patient"], 2, &[(0, 2), (0, 1)]), Err(Flaw::Disclosed));
+        // Places that are not there; a word that is no type.
+        check(written(&["Patient"], 0, &[(1, 0)]), Err(Flaw::Disclosed));
+        check(written(&["Patient"], 1, &[(0, 2)]), Err(Flaw::Disclosed));
+        check(written(&["Patient"], 1, &[(0, u64::MAX)]), Err(Flaw::Disclosed));
+        check(written(&["Person's"], 0, &[(0, 0)]), Err(Flaw::Word));
+    }
+
+    #[test]
+    fn json_says_how_many_and_then_which() {
+        let mut list = list([]);
+        let patient = Some([0xbb; 16]);
+        list.push(Row { resource_type: ResourceType::PATIENT, resource: [0xaa; 16], patient });
+        list.push(Row { resource_type: ResourceType::PATIENT, resource: [0xcc; 16], patient: None });
+        let mut text = String::new();
+        list.json(&mut text);
+        let (aa, bb, cc) = ("aa".repeat(16), "bb".repeat(16), "cc".repeat(16));
+        assert_eq!(
+            text,
+            format!(
+                "{{ \"resources\": 2, \"patients\": 1, \"list\": [\
+                 {{ \"type\": \"Patient\", \"id\": \"hmac:01010101:{aa}\", \"patient\": \"hmac:02020202:{bb}\" }}, \
+                 {{ \"type\": \"Patient\", \"id\": \"hmac:01010101:{cc}\" }}] }}"
+            )
+        );
+    }
+}

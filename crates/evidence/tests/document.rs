@@ -90,4 +90,13 @@ mod document {
         let checkpoint = Checkpoint::open(&block("checkpoint"), &Verifier::parse(key).expect("a key")).expect("signed");
         assert_eq!(checkpoint.tree, Head { size: 2, root: root(&hashes) });
     }
+
+    #[test]
+    fn the_list_of_the_example_holds() {
+        let leaf = bytes("leaf2");
+        let record = Record::decode(&leaf).expect("a record");
+        assert_eq!(record.encode(), leaf);
+        assert_eq!(record.to_json(2), block("leaf2json").trim());
+        assert_eq!((record.disclosed.rows().len(), record.disclosed.patients().len()), (4, 2));
+    }
 }

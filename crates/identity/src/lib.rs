@@ -25,7 +25,7 @@ pub use bearer::Bearer;
 pub use issuer::{DEVELOPMENT_ISSUER, DevelopmentIssuer, IssuerError};
 pub use jwks::{Fetch, FetchError, KeyPolicy, KeySetError, KeySource, Offline};
 pub use profile::{Profile, WorkloadSign};
-pub use settings::{ClaimNames, IssuerNames, IssuerSettings, RoleMap, Settings, SettingsError};
+pub use settings::{ClaimNames, IssuerNames, IssuerSettings, RoleMap, Settings, SettingsError, fhir_users};
 pub use tls::{
     Acceptor, AcceptorSettings, Bundle, Clients, Clock, Dialler, DiallerSettings, Expect, HandshakeFailed, Line,
     Material, MaterialError, Peer, Pem, PemFiles, SpiffeId, TrustDomain,

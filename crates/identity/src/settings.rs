@@ -5,6 +5,7 @@ use crate::assurance::AcrLevel;
 use crate::jwks::{KeyPolicy, KeySetError, KeySource};
 use crate::profile::{Profile, WorkloadSign};
 use crate::token::DenyList;
+use lexicon::ResourceType;
 use std::collections::BTreeMap;
 
 /// Everything a [`crate::Verifier`] is made from.
@@ -52,6 +53,8 @@ pub struct IssuerSettings {
     pub max_lifetime_s: u64,
     pub claims: ClaimNames,
     pub roles: RoleMap,
+    /// What `fhirUser` may name. An issuer of patients has no say about practitioners.
+    pub fhir_users: Vec<ResourceType>,
     /// What marks a token as a workload's; any one sign does.
     pub workload_signs: Vec<WorkloadSign>,
     /// Extends the profile: what this deployment means by an `acr` (or Entra `acrs`) value.
@@ -79,10 +82,18 @@ impl IssuerSettings {
             max_lifetime_s: profile.max_lifetime_s(),
             claims: ClaimNames { roles: profile.roles_path(), ..ClaimNames::default() },
             roles: RoleMap::AsTheyAre,
+            fhir_users: fhir_users().collect(),
             workload_signs: profile.workload_signs().to_vec(),
             acr_levels: Vec::new(),
         }
     }
+}
+
+/// What SMART App Launch 2.2 section "fhirUser" lets the claim name, and `PractitionerRole`, which some issuers write.
+pub fn fhir_users() -> impl Iterator<Item = ResourceType> {
+    ["Patient", "Person", "Practitioner", "PractitionerRole", "RelatedPerson"]
+        .into_iter()
+        .filter_map(ResourceType::from_name)
 }
 
 /// Where the deployment puts what no standard names.

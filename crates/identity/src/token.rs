@@ -143,7 +143,8 @@ impl Verifier {
     }
 
     /// Verifies token and sender constraint for this connection. `now` comes from the caller.
-    /// Uses the token cache; waits for keys only when a key id is unknown (rate-limited refetch).
+    /// Uses the token cache. Nobody waits for keys: an unknown key id is `credential.keys-unavailable` while a fetch that
+    /// it began (rate-limited, on this runtime) is under way, and `credential.key-unknown` once that has ended.
     pub async fn verify(&self, bearer: &Bearer, peer: &Peer, now: Time) -> Result<Caller, Reason> {
         self.recognise(bearer, peer, now).await.map_err(|refused| refused.reason)
     }
@@ -155,7 +156,7 @@ impl Verifier {
         let known = match self.remembered(&key, now) {
             Some(known) => known,
             None => {
-                let known = Arc::new(self.examine((bearer.text(), token), now).await?);
+                let known = Arc::new(self.examine((bearer.text(), token), now)?);
                 self.cache().put(key, Arc::clone(&known));
                 known
             }
@@ -195,7 +196,7 @@ impl Verifier {
         *self.denied.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(list);
     }
 
-    /// Fetches keys that are due. For a timer in wiring; requests do it themselves when nobody does.
+    /// Fetches keys that are missing or due. For a timer in wiring; requests begin it when nobody does.
     pub async fn refresh(&self, now: Time) {
         for issuer in &self.issuers {
             issuer.keys.refresh(now).await;
@@ -223,7 +224,7 @@ impl Verifier {
     }
 
     /// All that is true of the token alone. Nothing of it is believed before its signature.
-    async fn examine(&self, (text, token): (&str, [u8; 32]), now: Time) -> Result<Known, Refused> {
+    fn examine(&self, (text, token): (&str, [u8; 32]), now: Time) -> Result<Known, Refused> {
         let jws = jws::parse(text)?;
         let named = jws.claims.get("iss").and_then(Value::as_str).ok_or(Reason::CredentialClaims)?;
         let found = self.issuers.iter().enumerate().find(|(_, issuer)| issuer.settings.url == named);
@@ -232,7 +233,7 @@ impl Verifier {
         if !settings.algorithms.contains(&jws.algorithm) {
             return Err(Reason::CredentialAlgorithm.into());
         }
-        let key = issuer.keys.find(jws.kid.as_deref(), jws.algorithm, now).await?;
+        let key = issuer.keys.find(jws.kid.as_deref(), jws.algorithm, now)?;
         if !key.verifies(jws.algorithm, jws.signed, &jws.signature) {
             return Err(Reason::CredentialSignature.into());
         }

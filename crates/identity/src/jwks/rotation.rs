@@ -60,14 +60,17 @@ impl Default for KeyPolicy {
 }
 
 /// One issuer's keys over time. Pinned keys never age.
-pub(crate) struct KeyRing {
+#[derive(Clone)]
+pub(crate) struct KeyRing(Arc<Ring>);
+
+struct Ring {
     issuer: String,
     source: KeySource,
     policy: KeyPolicy,
     fetch: Arc<dyn Fetch>,
     held: RwLock<Option<Held>>,
     /// Held during a fetch, so that there is one at a time.
-    turn: Mutex<Turn>,
+    turn: Arc<Mutex<Turn>>,
 }
 
 #[derive(Clone)]
@@ -83,6 +86,20 @@ struct Turn {
     failed: bool,
 }
 
+/// What is known of the last fetch.
+enum Asked {
+    UnderWay,
+    Failed,
+    Answered,
+}
+
+impl Turn {
+    /// Was the last fetch so short a time ago that there is none now?
+    fn is_spent(&self, policy: &KeyPolicy, now: Time) -> bool {
+        self.attempted.is_some_and(|at| now.seconds_since(at) < policy.refetch_interval_s)
+    }
+}
+
 impl KeyRing {
     pub fn new(
         issuer: &str,
@@ -94,59 +111,72 @@ impl KeyRing {
             KeySource::Pinned(text) => Some(Held { keys: Arc::new(KeySet::parse(text.as_bytes())?), fetched: None }),
             KeySource::Discovery { .. } | KeySource::Url(_) => None,
         };
-        let (issuer, source) = (issuer.to_owned(), source.clone());
-        Ok(Self { issuer, source, policy, fetch, held: RwLock::new(held), turn: Mutex::default() })
+        let (issuer, source, held) = (issuer.to_owned(), source.clone(), RwLock::new(held));
+        Ok(Self(Arc::new(Ring { issuer, source, policy, fetch, held, turn: Arc::default() })))
     }
 
-    /// The key for a token's header. Fetches when there are no keys, when the id is unknown, or when a refresh is due;
-    /// never more often than the policy says.
-    pub async fn find(&self, kid: Option<&str>, algorithm: Algorithm, now: Time) -> Result<Arc<Key>, Reason> {
-        if let Some(held) = self.current(now) {
+    /// The key for a token's header, at once: whoever named it is a stranger still, and nobody waits for a stranger.
+    /// Where there are no keys, or the id is unknown, or a refresh is due, a fetch begins beside the request, never
+    /// more often than the policy says. Until it has ended nobody can tell whether the key exists.
+    pub fn find(&self, kid: Option<&str>, algorithm: Algorithm, now: Time) -> Result<Arc<Key>, Reason> {
+        if let Some(held) = self.0.current(now) {
             match held.keys.find(kid, algorithm) {
                 Lookup::Unknown if held.fetched.is_some() => {}
                 lookup => {
-                    // Wiring's timer keeps them fresh; without one, every now and then a request pays for it.
-                    self.refresh_at(self.policy.refresh_s.saturating_mul(2), now).await;
+                    // Wiring's timer keeps them fresh; without one, every now and then a request starts it.
+                    if self.0.is_due(self.0.policy.refresh_s.saturating_mul(2), now) {
+                        self.fetch_beside(now);
+                    }
                     return lookup.or_unknown();
                 }
             }
         }
-        let failed = self.fetch_in_turn(now).await;
-        let held = self.current(now).ok_or(Reason::CredentialKeys)?;
-        match held.keys.find(kid, algorithm) {
-            // The key may exist; we could not ask.
-            Lookup::Unknown if failed => Err(Reason::CredentialKeys),
-            lookup => lookup.or_unknown(),
+        match (self.fetch_beside(now), self.0.current(now)) {
+            // Looked up again: that fetch may have ended since.
+            (Asked::Answered, Some(held)) => held.keys.find(kid, algorithm).or_unknown(),
+            // The key may exist; we could not ask, or do not know yet.
+            (Asked::Answered, None) | (Asked::Failed | Asked::UnderWay, _) => Err(Reason::CredentialKeys),
         }
     }
 
-    /// Fetches if a refresh is due and nobody is fetching. Failure changes nothing until keys are too old.
-    pub async fn refresh(&self, now: Time) {
-        self.refresh_at(self.policy.refresh_s, now).await;
+    /// Begins a fetch unless one is under way or was a moment ago. Says what is known of the last one.
+    fn fetch_beside(&self, now: Time) -> Asked {
+        let Ok(mut turn) = Arc::clone(&self.0.turn).try_lock_owned() else { return Asked::UnderWay };
+        if turn.is_spent(&self.0.policy, now) {
+            return if turn.failed { Asked::Failed } else { Asked::Answered };
+        }
+        let ring = Arc::clone(&self.0);
+        // Bounded by its timeout, and by the turn that it holds.
+        tokio::spawn(async move { ring.fetch_once(&mut turn, now).await });
+        Asked::UnderWay
     }
 
-    async fn refresh_at(&self, age_s: u64, now: Time) {
-        let due = |held: &Held| held.fetched.is_some_and(|at| now.seconds_since(at) >= age_s);
-        if self.held().as_ref().is_some_and(due)
-            && let Ok(mut turn) = self.turn.try_lock()
+    /// Fetches if there are no keys or a refresh is due, and nobody is fetching. Failure changes nothing until keys
+    /// are too old.
+    pub async fn refresh(&self, now: Time) {
+        if (self.0.held().is_none() || self.0.is_due(self.0.policy.refresh_s, now))
+            && let Ok(mut turn) = self.0.turn.try_lock()
         {
-            self.fetch_once(&mut turn, now).await;
+            self.0.fetch_once(&mut turn, now).await;
         }
     }
 
     /// Fetches the first time, for a start that wants to know early whether keys can be had.
     pub async fn warm(&self, now: Time) -> Result<(), Reason> {
-        if self.current(now).is_none() {
-            self.fetch_in_turn(now).await;
+        if self.0.current(now).is_none() {
+            // Waits for whoever is fetching, then fetches unless that was just done.
+            self.0.fetch_once(&mut *self.0.turn.lock().await, now).await;
         }
-        self.current(now).map(|_| ()).ok_or(Reason::CredentialKeys)
+        self.0.current(now).map(|_| ()).ok_or(Reason::CredentialKeys)
     }
 
     /// Does the key still count? A cached token goes with its key.
     pub fn holds(&self, id: &KeyId, now: Time) -> bool {
-        self.current(now).is_some_and(|held| held.keys.holds(id))
+        self.0.current(now).is_some_and(|held| held.keys.holds(id))
     }
+}
 
+impl Ring {
     fn held(&self) -> Option<Held> {
         self.held.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -156,18 +186,17 @@ impl KeyRing {
         self.held().filter(young)
     }
 
-    /// Waits for whoever is fetching, then fetches unless that was just done. Did the last fetch fail?
-    async fn fetch_in_turn(&self, now: Time) -> bool {
-        let mut turn = self.turn.lock().await;
-        self.fetch_once(&mut turn, now).await;
-        turn.failed
+    /// Are there fetched keys of this age?
+    fn is_due(&self, age_s: u64, now: Time) -> bool {
+        let due = |held: &Held| held.fetched.is_some_and(|at| now.seconds_since(at) >= age_s);
+        self.held().as_ref().is_some_and(due)
     }
 
     async fn fetch_once(&self, turn: &mut Turn, now: Time) {
-        if turn.attempted.is_some_and(|at| now.seconds_since(at) < self.policy.refetch_interval_s) {
+        if turn.is_spent(&self.policy, now) {
             return;
         }
-        // Written first: a request that is cancelled while it fetches has still used the turn.
+        // Written first: what is cancelled while it fetches has still used the turn.
         (turn.attempted, turn.failed) = (Some(now), true);
         let fetched = tokio::time::timeout(self.policy.fetch_timeout, self.fetched()).await;
         if let Ok(Some(keys)) = fetched {

@@ -2,7 +2,7 @@
 
 use super::Rules;
 use crate::assurance;
-use crate::settings::{IssuerSettings, RoleMap};
+use crate::settings::{IssuerSettings, RoleMap, fhir_users};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lexicon::{Kind, LocalId, Principal, Reason, ResourceType, Time};
@@ -50,7 +50,7 @@ pub fn accept(
         subject,
         client,
         roles: roles(claims, issuer)?,
-        fhir_user: text(claims, &names.fhir_user)?.and_then(|user| fhir_user(&user, &rules.bases)),
+        fhir_user: user_of(claims, issuer, rules)?,
         department: text(claims, &names.department)?.filter(|id| LocalId::new(id).is_some()),
         care_teams: texts(claims.get(&names.care_teams))?.into_iter().filter(|id| LocalId::new(id).is_some()).collect(),
         patient: match text(claims, &names.patient)? {
@@ -178,13 +178,25 @@ fn roles(claims: &Map<String, Value>, issuer: &IssuerSettings) -> Result<Vec<Str
     })
 }
 
+/// An issuer that names one of ours whom it may not name is not believed in anything else.
+fn user_of(
+    claims: &Map<String, Value>,
+    issuer: &IssuerSettings,
+    rules: &Rules,
+) -> Result<Option<(ResourceType, LocalId)>, Reason> {
+    let user = text(claims, &issuer.claims.fhir_user)?.and_then(|user| fhir_user(&user, &rules.bases));
+    match user {
+        Some((resource_type, _)) if !issuer.fhir_users.contains(&resource_type) => Err(Reason::CredentialClaims),
+        user => Ok(user),
+    }
+}
+
 /// `Type/id`, relative or below one of our own bases. Another server's user is nobody here.
 fn fhir_user(user: &str, bases: &[String]) -> Option<(ResourceType, LocalId)> {
     let local = |base: &String| user.strip_prefix(base.trim_end_matches('/'))?.strip_prefix('/');
     let relative = if user.contains("://") { bases.iter().find_map(local)? } else { user };
     let (name, id) = relative.split_once('/')?;
-    let people = ["Patient", "Person", "Practitioner", "PractitionerRole", "RelatedPerson"];
-    let resource_type = people.contains(&name).then(|| ResourceType::from_name(name)).flatten()?;
+    let resource_type = fhir_users().find(|people| people.name() == name)?;
     Some((resource_type, LocalId::new(id)?))
 }
 

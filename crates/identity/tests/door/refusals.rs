@@ -267,6 +267,28 @@ fn required_and_odd_claims() {
     }
 }
 
+/// A portal's issuer knows patients; a token of it that names a nurse is refused, not believed in part.
+#[test]
+fn an_issuer_names_only_users_it_may_name() {
+    let key = Signer::es256();
+    let mut portal = issuer(Profile::Generic, KeySource::Pinned(jwks(&[key.jwk("k1")])));
+    portal.fhir_users = vec![ResourceType::PATIENT];
+    let verifier = verifier(portal);
+    for (user, expect) in [
+        (json!("Patient/p001"), Ok(())),
+        (json!(format!("{AUDIENCE}/Patient/p001")), Ok(())),
+        (json!(null), Ok(())),
+        (json!("https://other.example/fhir/Practitioner/nurse-1"), Ok(())),
+        (json!("Practitioner/nurse-1"), Err(Reason::CredentialClaims)),
+        (json!(format!("{AUDIENCE}/Practitioner/nurse-1")), Err(Reason::CredentialClaims)),
+        (json!("PractitionerRole/nurse-1"), Err(Reason::CredentialClaims)),
+        (json!("RelatedPerson/r1"), Err(Reason::CredentialClaims)),
+    ] {
+        let token = forge(&header(&key, "k1"), &with(claims(), json!({ "fhirUser": user })), &key);
+        assert_eq!(verdict(&verifier, &token), expect, "{user}");
+    }
+}
+
 #[test]
 fn only_our_own_users_are_users() {
     let user = |text: &str| {

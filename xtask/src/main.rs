@@ -29,7 +29,7 @@ cargo xtask COMMAND
                      --kills N        times the gateway is killed under load (1000)
                      --sequences N    generated sequences through the ledger (100000)
                      --only NAME      one part: fuzz, documents, kills or sequences
-  interop NAME     one foreign part: medplum, oidc
+  interop NAME     one foreign part: medplum, oidc, hapi (needs Java and Maven)
   bless            write what is generated: the graph in ARCHITECTURE.md, docs/reference
   schema           write the schema and the page of settings from the binary
   doctor           what is installed here, and what that leaves out

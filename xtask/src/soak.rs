@@ -18,6 +18,7 @@ const TARGETS: [(&str, &str); 5] = [
     ("request_line", "crates/fhir/corpus/request"),
     ("scopes", "crates/fhir/corpus/scope"),
     ("filter", "crates/fhir/corpus/filter"),
+    ("searchset", "crates/fhir/corpus/searchset"),
     ("token", "crates/identity/corpus/token"),
     ("record", "fuzz/seeds/record"),
 ];

@@ -90,7 +90,15 @@ impl Elements {
         let mut by_name = HashMap::from([("Element", TypeId(0))]);
         let mut rows = vec![
             Row { owner: 0, line: 0, name: "id", many: false, mandatory: false, summary: false, types: "string" },
-            Row { owner: 0, line: 0, name: "extension", many: true, mandatory: false, summary: false, types: "Extension" },
+            Row {
+                owner: 0,
+                line: 0,
+                name: "extension",
+                many: true,
+                mandatory: false,
+                summary: false,
+                types: "Extension",
+            },
         ];
         for (at, text) in table.lines().enumerate() {
             let line = at + 1;
@@ -258,6 +266,40 @@ mod tests {
         assert_eq!(holding("HumanName", "modifierExtension"), None);
     }
 
+    /// Against the pages of the specification, not against the table.
+    #[test]
+    fn summaries_and_mandatory_elements_are_those_of_the_specification() {
+        let elements = elements();
+        let said = |owner: &str, name: &str| {
+            let element = elements.of(elements.named(owner).expect("of R4")).element(name).expect("of R4");
+            (element.summary, element.mandatory)
+        };
+        for (owner, name, summary, mandatory) in [
+            ("Patient", "id", true, false),
+            ("Patient", "meta", true, false),
+            ("Patient", "implicitRules", true, false),
+            ("Patient", "language", false, false),
+            ("Patient", "text", false, false),
+            ("Patient", "modifierExtension", true, false),
+            ("Patient", "birthDate", true, false),
+            ("Patient", "photo", false, false),
+            ("Patient", "contact", false, false),
+            ("Patient.link", "other", true, true),
+            ("Observation", "status", true, true),
+            ("Observation", "code", true, true),
+            ("Observation", "valueQuantity", true, false),
+            ("Observation", "note", false, false),
+            ("Observation.component", "valueString", true, false),
+            ("Observation.component", "interpretation", false, false),
+            ("Attachment", "data", false, false),
+            ("Attachment", "url", true, false),
+            ("HumanName", "id", false, false),
+            ("Extension", "url", false, true),
+        ] {
+            assert_eq!(said(owner, name), (summary, mandatory), "{owner}.{name}");
+        }
+    }
+
     #[test]
     fn a_broken_table_names_its_line() {
         for (table, line) in [
@@ -265,6 +307,8 @@ mod tests {
             ("element Extension\n name x string", 2),
             ("thing A", 1),
             ("element Extension\n name ?", 2),
+            ("element Extension\n name ? string x", 2),
+            ("element Extension\n name ? string s s", 2),
         ] {
             assert_eq!(Elements::read(table).err(), Some(TableError { line }), "{table}");
         }

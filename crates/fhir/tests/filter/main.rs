@@ -13,6 +13,8 @@
 mod dice;
 mod documents;
 mod oracle;
+mod pages;
+mod parts;
 mod table;
 mod tree;
 

@@ -8,6 +8,7 @@ pub struct Element {
     pub defined: String,
     pub many: bool,
     pub mandatory: bool,
+    pub summary: bool,
     pub of: String,
 }
 
@@ -34,14 +35,13 @@ impl Table {
             let words: Vec<&str> = line.split(' ').collect();
             if let ["", name, card, of, ..] = words[..] {
                 for of in of.split('|') {
-                    table.add(&owner, name, card, of);
-                    table.set_summary(&owner, name, of, words.get(4) == Some(&"s"));
+                    table.add(&owner, name, card, of).summary = words.get(4) == Some(&"s");
                 }
                 continue;
             }
             owner = words[1].to_owned();
             let is_resource = words[0] == "domain" || words[0] == "resource";
-            table.add(&owner, "id", "?", "string");
+            table.add(&owner, "id", "?", "string").summary = is_resource;
             if is_resource {
                 table.add(&owner, "meta", "?", "Meta");
                 table.add(&owner, "implicitRules", "?", "uri");
@@ -61,7 +61,7 @@ impl Table {
         table
     }
 
-    fn add(&mut self, owner: &str, defined: &str, card: &str, of: &str) {
+    fn add(&mut self, owner: &str, defined: &str, card: &str, of: &str) -> &mut Element {
         let of = of.trim_start_matches('@');
         let concrete = match defined.strip_suffix("[x]") {
             Some(stem) => format!("{stem}{}{}", of[..1].to_uppercase(), &of[1..]),
@@ -71,9 +71,12 @@ impl Table {
             defined: defined.to_owned(),
             many: card == "*" || card == "+",
             mandatory: card == "!" || card == "+",
+            summary: of == "Meta" || defined == "implicitRules" || defined == "modifierExtension",
             of: of.to_owned(),
         };
-        self.types.entry(owner.to_owned()).or_default().insert(concrete, element);
+        let elements = self.types.entry(owner.to_owned()).or_default();
+        elements.insert(concrete.clone(), element);
+        elements.get_mut(&concrete).expect("just put there")
     }
 
     pub fn element(&self, owner: &str, name: &str) -> Option<&Element> {

@@ -16,10 +16,15 @@ pub enum Tree {
 
 /// Reads a document as strictly as the filter promises to, slowly, with `serde_json` for the hard parts.
 pub fn read(document: &[u8]) -> Option<Tree> {
+    read_deep(document).filter(|tree| tree.depth() <= 64)
+}
+
+/// The same to any depth that `serde_json` reads.
+pub fn read_deep(document: &[u8]) -> Option<Tree> {
     let text = std::str::from_utf8(document).ok()?;
     serde_json::from_str::<IgnoredAny>(text).ok()?;
     let tree: Tree = serde_json::from_str(&mark(text)?).ok()?;
-    (tree.depth() <= 64 && tree.names_are_unique()).then_some(tree)
+    tree.names_are_unique().then_some(tree)
 }
 
 /// Makes every number a string and marks strings apart, so that `serde_json` keeps both as written. `None` if a member
@@ -62,7 +67,7 @@ impl Tree {
         }
     }
 
-    fn depth(&self) -> usize {
+    pub fn depth(&self) -> usize {
         match self {
             Tree::Object(members) => 1 + members.iter().map(|(_, value)| value.depth()).max().unwrap_or(0),
             Tree::Array(items) => 1 + items.iter().map(Tree::depth).max().unwrap_or(0),

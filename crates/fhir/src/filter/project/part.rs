@@ -206,3 +206,6 @@ impl<'a> Knife<'a> {
         self.shown.content(self.shown.cell(name))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -105,6 +105,10 @@ impl Settings {
 /// have under way. Together they are the queue's length, so that posting never waits (decision 34).
 const NOTES: usize = 256;
 
+/// What the reserve of a full volume holds for each seat, beside what it holds at least: a case that is open then can
+/// still name the 500 resources of a buffered answer.
+pub(crate) const CLOSING: u64 = 32 << 10;
+
 /// A wall clock that moved by more than this against the monotonic one is a record.
 const STEP_MS: i64 = 5_000;
 
@@ -155,6 +159,7 @@ impl Ledger {
         let identity = Identity { origin: settings.origin.clone(), key: log, software: settings.software.clone() };
         let book = Book::open(volume, identity, now).map_err(|source| settings.damaged(source))?;
         let gauges = Arc::new(Gauges::default());
+        let tuning = Tuning { reserve_bytes: tuning.reserve_bytes.max(CLOSING.saturating_mul(seats as u64)), ..tuning };
         let (scribe, messages) = sync_channel(seats * (WINDOW + 1) + NOTES);
         let thread = Scribe::start(book, messages, tuning, Arc::clone(&gauges))
             .map_err(|source| OpenError::Unusable { directory: settings.directory.clone(), source })?;

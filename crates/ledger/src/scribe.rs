@@ -83,12 +83,14 @@ struct Waiting {
     binds: [u8; 32],
     answer: Option<oneshot::Sender<Answer>>,
     course: Option<Fate>,
-    _seat: Seat,
+    seat: Seat,
 }
 
 impl Waiting {
     fn told(self, fate: Result<(), Outage>) {
-        let Self { index, proof, binds, answer, course, _seat } = self;
+        let Self { index, proof, binds, answer, course, seat } = self;
+        // Before the answer: who has a receipt has the place of its entry back as well.
+        drop(seat);
         let whole = course.is_none_or(|course| {
             if fate.is_err() {
                 course.broke();
@@ -226,7 +228,7 @@ impl<V: Volume> Quill<V> {
                 urgency = Urgency::Now;
             }
             let Message { binds, answer, course, seat, .. } = message;
-            waiting.push(Waiting { index, proof, binds, answer, course, _seat: seat });
+            waiting.push(Waiting { index, proof, binds, answer, course, seat });
         }
         let fate = if self.poisoned { Err(Outage) } else { self.write(records, urgency) };
         if fate.is_err() {

@@ -1,6 +1,7 @@
 //! A disk that breaks as real ones do, and the promise it may not break: whatever was acknowledged is in the book
 //! that opens afterwards, at the same index, with the same bytes.
 
+mod long;
 mod outage;
 
 use crate::book::{self, Book, Identity};
@@ -48,6 +49,8 @@ pub(crate) struct Disk {
     /// No room for a write; no room for a reserve.
     pub full: bool,
     pub scarce: bool,
+    /// Bytes that may still be written on what the reserve gave back.
+    given_back: Option<u64>,
     operations: u64,
     /// By operation number.
     pub faults: BTreeMap<u64, Fault>,
@@ -134,7 +137,7 @@ impl Disk {
 
     /// Somebody has made room.
     pub fn room(&mut self) {
-        (self.full, self.scarce) = (false, false);
+        (self.full, self.scarce, self.given_back) = (false, false, None);
     }
 
     /// The machine starts again.
@@ -170,6 +173,11 @@ impl Volume for Plate {
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let mut disk = self.disk();
+        match disk.given_back {
+            Some(left) if left < bytes.len() as u64 => disk.full = true,
+            Some(left) => disk.given_back = Some(left - bytes.len() as u64),
+            None => {}
+        }
         let offset = usize::try_from(offset).expect("small");
         let half = usize::try_from(disk.random()).unwrap_or(0) % (bytes.len() + 1);
         // What is cut off by a fault is still written in part.
@@ -255,8 +263,9 @@ impl Volume for Plate {
 
     fn release_reserve(&mut self) -> io::Result<()> {
         let mut disk = self.disk();
-        if std::mem::take(&mut disk.reserve) > 0 {
-            disk.full = false;
+        let reserve = std::mem::take(&mut disk.reserve);
+        if reserve > 0 {
+            (disk.full, disk.given_back) = (false, Some(reserve));
         }
         Ok(())
     }

@@ -9,16 +9,19 @@ use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-struct Scene {
-    plate: Plate,
-    ledger: Ledger,
-    scribe: Scribe,
+pub(super) struct Scene {
+    pub plate: Plate,
+    pub ledger: Ledger,
+    pub scribe: Scribe,
 }
 
 impl Scene {
-    fn new(tuning: Tuning) -> Self {
-        let keys = KeyFolder::new();
-        let plate = fresh(&keys, 1);
+    pub fn new(tuning: Tuning) -> Self {
+        Self::on(&KeyFolder::new(), 1, tuning)
+    }
+
+    pub fn on(keys: &KeyFolder, seed: u64, tuning: Tuning) -> Self {
+        let plate = fresh(keys, seed);
         let folder = tempfile::tempdir().expect("folder");
         let pseudonyms = seal::PseudonymKeys::create(folder.path()).expect("keys");
         let settings = Settings {
@@ -34,13 +37,13 @@ impl Scene {
         Self { plate, ledger, scribe }
     }
 
-    async fn arrive(&self, n: u8) -> Result<Docket, Outage> {
+    pub async fn arrive(&self, n: u8) -> Result<Docket, Outage> {
         let source = IpAddr::V4(Ipv4Addr::LOCALHOST);
         self.ledger.arrive(Time::default(), Trace::from_bytes([n; 16]), source, PATIENCE).await
     }
 
     /// Lets the scribe work until the health is as expected.
-    async fn becomes(&self, health: Health) {
+    pub async fn becomes(&self, health: Health) {
         let start = Instant::now();
         while self.ledger.health() != health {
             assert!(start.elapsed() < PATIENCE, "the health stays: {}", self.ledger.gauges().detail());
@@ -48,14 +51,14 @@ impl Scene {
         }
     }
 
-    fn end(self) -> Vec<Record> {
+    pub fn end(self) -> Vec<Record> {
         drop(self.ledger);
         self.scribe.join();
         leaves(&self.plate).iter().map(|leaf| Record::decode(leaf).expect("a record")).collect()
     }
 }
 
-fn quick() -> Tuning {
+pub(super) fn quick() -> Tuning {
     Tuning { mend_every: Duration::from_millis(1), ..Tuning::default() }
 }
 

@@ -9,4 +9,6 @@ mod forger;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod long;
+#[cfg(test)]
 mod passages;

@@ -7,6 +7,7 @@ use crate::{
     desk::Desk,
     limits::Neighbourhood,
     listener::serve,
+    outgoing::Outgoing,
     road::Answer,
     tally::End,
 };
@@ -41,13 +42,8 @@ impl Admin {
     /// A small passage of its own: a docket, a verdict, a receipt.
     async fn pass(&self, parts: Parts, link: &Link) -> Result<Recorded, Silence> {
         let is_metrics = parts.method == Method::GET && parts.uri.path() == "/metrics";
-        let arrival = Arrival {
-            parts,
-            carries_body: false,
-            peer: link.peer.clone(),
-            source: link.source,
-            verified: Arc::default(),
-        };
+        let arrival =
+            Arrival { parts, body: None, peer: link.peer.clone(), source: link.source, verified: Arc::default() };
         let mut case = Case::open(&arrival, &self.desk).await?.on("admin");
         case.reach(Station::Authenticate);
         let Some(operator) = self.operator(link) else {
@@ -87,16 +83,21 @@ impl Admin {
         ] {
             let _never_fails = writeln!(text, "# TYPE lazaret_book_{name} {kind}\nlazaret_book_{name} {value}");
         }
+        let held = &self.desk.held;
+        for (name, value) in [("held", held.now()), ("held_most", held.most())] {
+            let name = format!("lazaret_long_answers_bytes_{name}");
+            let _never_fails = writeln!(text, "# TYPE {name} gauge\n{name} {value}");
+        }
         text
     }
 
     /// The exit that needs no receipt (decision 2): it must be able to say *red* when the book cannot be written.
-    fn word(&self) -> Response<Full<Bytes>> {
+    fn word(&self) -> Response<Outgoing> {
         let (status, word) = match self.desk.ledger.health() {
             Health::Green => (StatusCode::OK, "green\n"),
             Health::Red => (StatusCode::SERVICE_UNAVAILABLE, "red\n"),
         };
-        let mut response = Response::new(Full::new(Bytes::from_static(word.as_bytes())));
+        let mut response = Response::new(Outgoing::Whole(Full::new(Bytes::from_static(word.as_bytes()))));
         *response.status_mut() = status;
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -118,7 +119,7 @@ impl Door for Admin {
         self: Arc<Self>,
         request: Request<Incoming>,
         link: Arc<Link>,
-    ) -> Result<Response<Full<Bytes>>, Silence> {
+    ) -> Result<Response<Outgoing>, Silence> {
         let (parts, _body) = request.into_parts();
         if parts.method == Method::GET && matches!(parts.uri.path(), "/healthz" | "/readyz") {
             return Ok(self.word());

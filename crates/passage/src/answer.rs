@@ -1,19 +1,22 @@
 //! The open case of a passage, and how it is closed: one way for answers and refusals alike.
 
 use crate::{
-    Arrival, Generation, Notes, Recorded, Refusal, Road, Silence, Whole,
+    Arrival, Disclosed, Generation, Notes, Recorded, Refusal, Road, Silence, Validator, Whole, allowance,
     challenge::challenge,
     desk::Desk,
     limits::{Neighbourhood, Place, Turn},
+    outgoing::{Spout, stream},
     road,
-    sealed::{Head, Sealed},
+    sealed::{Head, Running, Sealed},
     tally::End,
+    validator::{Known, Tag},
 };
+use access::Owner;
 use aws_lc_rs::{digest, rand};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use identity::{Caller, Named};
-use ledger::Docket;
+use ledger::{Docket, Receipt};
 use lexicon::{Context, Halt, Kind, Relationship, Station, Time, Trace};
 use std::{
     sync::Arc,
@@ -30,6 +33,10 @@ pub(crate) struct Case {
     /// A `HEAD` request: the answer is sealed without the body it will not have.
     bodiless: bool,
     place: Option<Place<[u8; 32]>>,
+    /// The verified caller, as limits know it.
+    owner: Option<Owner>,
+    /// What the client has already, by its own word.
+    pub known_tags: Option<Known>,
     /// Its address's turn for a stranger's seat, until the caller is known.
     turn: Option<Turn<Neighbourhood>>,
 }
@@ -53,7 +60,8 @@ impl Case {
         draft.zone = Some(desk.settings.zone.clone());
         draft.client_tls = Some(arrival.peer.tls.clone());
         let bodiless = arrival.parts.method == Method::HEAD;
-        Ok(Self { docket, desk: desk.clone(), began, neighbourhood, bodiless, place: None, turn })
+        let (desk, place, owner, known_tags) = (desk.clone(), None, None, None);
+        Ok(Self { docket, desk, began, neighbourhood, bodiless, place, owner, known_tags, turn })
     }
 
     pub fn under<R: Road>(mut self, at: &Generation<R>) -> Self {
@@ -73,6 +81,14 @@ impl Case {
         let draft = self.docket.draft();
         draft.actor_kind = Some(kind);
         draft.client = Some(certificate.to_owned());
+    }
+
+    pub fn desk(&self) -> &Arc<Desk> {
+        &self.desk
+    }
+
+    pub fn is_bodiless(&self) -> bool {
+        self.bodiless
     }
 
     /// Never before the last record (decision 18).
@@ -98,6 +114,7 @@ impl Case {
         let moved = self.docket.caller(caller.principal(), caller.token(), now, patience).await;
         moved.map_err(|_outage| Silence::Outage)?;
         self.turn = None;
+        self.owner = Some(allowance::owner(caller));
         Ok(())
     }
 
@@ -169,13 +186,62 @@ impl Case {
         Refusal { shown: why.reason.shown(), trace: self.trace(), caller, resource_type }
     }
 
+    /// Notes what the next leaf discloses.
+    pub fn disclose(&mut self, disclosed: &[Disclosed]) {
+        for Disclosed { resource_type, id, patient } in disclosed {
+            self.docket.disclose(*resource_type, id, patient.as_ref());
+        }
+    }
+
     pub async fn answered(mut self, whole: Whole) -> Result<Recorded, Silence> {
+        self.disclose(&whole.disclosed);
         let draft = self.docket.draft();
         draft.allowed = Some(true);
-        draft.returned = Some(whole.returned);
         draft.withheld_elements = Some(whole.withheld);
-        let headers = self.headers(whole.media_type);
+        let mut headers = self.headers(Some(whole.media_type));
+        if whole.validator == Validator::Strong {
+            let tag = Tag::new(self.docket.etag(&whole.body));
+            if self.known_tags.as_ref().is_some_and(|known| tag.is_known(known)) {
+                self.docket.draft().returned = Some(0);
+                let mut headers = self.headers(None);
+                headers.extend(tag.header().map(|tag| (header::ETAG, tag)));
+                return self.close(Head { status: StatusCode::NOT_MODIFIED, headers }, Bytes::new()).await;
+            }
+            headers.extend(tag.header().map(|tag| (header::ETAG, tag)));
+        }
+        self.docket.draft().returned = Some(whole.returned);
         self.close(Head { status: StatusCode::OK, headers }, whole.body).await
+    }
+
+    /// A long answer is about to begin. Its head leaves once that is on disk; its case stays open.
+    pub async fn begin(&mut self, media_type: &'static str) -> Result<(Recorded, Spout, Running), Silence> {
+        let head = Head { status: StatusCode::OK, headers: self.headers(Some(media_type)) };
+        let opening = Running::new(&head, &self.docket.salt());
+        let now = self.now();
+        let draft = self.docket.draft();
+        (draft.allowed, draft.status) = (Some(true), Some(head.status.as_u16()));
+        let receipt = self.docket.began(now, opening.digest()).await.map_err(|_outage| Silence::Outage)?;
+        let (spout, body) = stream();
+        Ok((Recorded::begun(&receipt, head, &opening, body)?, spout, opening))
+    }
+
+    /// The next segment names what was disclosed since the last; `so_far` runs to its end.
+    pub async fn segment(&mut self, so_far: &Running) -> Result<(), Silence> {
+        let (now, digest) = (self.now(), so_far.digest());
+        let receipt = self.docket.disclosing(now, digest).await.map_err(|_outage| Silence::Outage)?;
+        if *receipt.binds() == digest { Ok(()) } else { Err(Silence::Bug) }
+    }
+
+    /// Closes a long answer of which at most `released` has left; `cut` says why that is not all.
+    pub async fn ended(mut self, released: &Running, withheld: u64, cut: Option<Halt>) -> Result<(), Silence> {
+        if let Some(why) = cut {
+            self.note(Notes { policies: why.policies, ..Notes::default() });
+            self.docket.draft().reason = Some(why.reason);
+        }
+        self.docket.draft().withheld_elements = Some(withheld);
+        let digest = released.digest();
+        let receipt = self.end(StatusCode::OK.as_u16(), released.length(), digest).await?;
+        if *receipt.binds() == digest { Ok(()) } else { Err(Silence::Bug) }
     }
 
     pub async fn refused(
@@ -185,7 +251,7 @@ impl Case {
         answer: road::Answer,
     ) -> Result<Recorded, Silence> {
         let shown = why.reason.shown();
-        let mut headers = self.headers(answer.media_type);
+        let mut headers = self.headers(Some(answer.media_type));
         let realm = &self.desk.settings.realm;
         if let Some(value) = challenge(realm, shown, why.challenge.as_ref(), answer.scope.as_deref()) {
             headers.push((header::WWW_AUTHENTICATE, value));
@@ -201,38 +267,42 @@ impl Case {
         self.close(Head { status, headers }, answer.body).await
     }
 
-    /// Seals the answer, writes the closing leaf that binds it, and waits until that is on disk. There is no second
-    /// try: after a failed sync the leaf may or may not be there (decision 32).
-    async fn close(mut self, head: Head, body: Bytes) -> Result<Recorded, Silence> {
+    /// Seals the answer, writes the closing leaf that binds it, and waits until that is on disk.
+    async fn close(self, head: Head, body: Bytes) -> Result<Recorded, Silence> {
         let body = if self.bodiless { Bytes::new() } else { body };
         let sealed = Sealed::new(head, body, &self.docket.salt());
+        let receipt = self.end(sealed.status(), sealed.length(), sealed.digest()).await?;
+        Recorded::whole(&receipt, sealed)
+    }
+
+    /// There is no second try: after a failed sync the leaf may or may not be there (decision 32).
+    async fn end(mut self, status: u16, bytes: u64, digest: [u8; 32]) -> Result<Receipt, Silence> {
         let (now, trace, station) = (self.now(), self.trace(), self.docket.station());
         let draft = self.docket.draft();
         draft.time = now;
         draft.trace = Some(trace);
-        draft.status = Some(sealed.status());
-        draft.bytes = Some(sealed.length());
-        draft.answer = Some(sealed.digest());
+        (draft.status, draft.bytes, draft.answer) = (Some(status), Some(bytes), Some(digest));
         draft.latency_us = u64::try_from(self.began.elapsed().as_micros()).ok();
         let entry = draft.clone();
-        let receipt = self.docket.close(now, sealed.digest()).await.map_err(|_outage| Silence::Outage)?;
-        let recorded = Recorded::whole(&receipt, sealed)?;
+        let receipt = self.docket.close(now, digest).await.map_err(|_outage| Silence::Outage)?;
         self.desk.telemetry.observe(&entry, station, receipt.index());
-        Ok(recorded)
+        Ok(receipt)
     }
 
-    /// What every answer says. The date is ours, so that the digest covers it.
-    fn headers(&self, media_type: &'static str) -> Vec<(HeaderName, HeaderValue)> {
+    /// What every answer says. The date is ours, so that the digest covers it. An answer without a body has no type.
+    fn headers(&self, media_type: Option<&'static str>) -> Vec<(HeaderName, HeaderValue)> {
         let date = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_millis(self.now().millis()));
-        let mut headers = vec![
-            (header::CONTENT_TYPE, HeaderValue::from_static(media_type)),
+        let content_type = media_type.map(|of| (header::CONTENT_TYPE, HeaderValue::from_static(of)));
+        let mut headers: Vec<_> = content_type.into_iter().collect();
+        headers.extend([
             (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
             (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
             (header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000")),
-        ];
+        ]);
         headers.extend(HeaderValue::try_from(date).ok().map(|date| (header::DATE, date)));
         let trace = HeaderValue::try_from(self.docket.trace().to_string());
         headers.extend(trace.ok().map(|trace| (HeaderName::from_static("lazaret-trace"), trace)));
+        headers.extend(self.owner.iter().flat_map(|owner| self.rate_limits(owner)).flatten());
         headers
     }
 }
@@ -245,7 +315,7 @@ fn trace() -> Result<Trace, Silence> {
 }
 
 /// One person at one client, whichever token they hold now.
-fn person(caller: &Caller) -> [u8; 32] {
+pub(crate) fn person(caller: &Caller) -> [u8; 32] {
     let mut hash = digest::Context::new(&digest::SHA256);
     let principal = caller.principal();
     for part in [&principal.issuer, &principal.subject, &principal.client] {

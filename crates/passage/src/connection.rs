@@ -6,12 +6,11 @@ use crate::{
     driver::pass,
     headers,
     limits::{Limits, Neighbourhood, Timeouts},
+    outgoing::Outgoing,
     tally::End,
 };
-use bytes::Bytes;
 use http::{Request, Response, request::Parts};
 use http_body::Body as _;
-use http_body_util::Full;
 use hyper::{
     body::Incoming,
     server::conn::{http1, http2},
@@ -43,7 +42,7 @@ pub(crate) trait Door: Send + Sync + 'static {
         self: Arc<Self>,
         request: Request<Incoming>,
         link: Arc<Link>,
-    ) -> impl Future<Output = Result<Response<Full<Bytes>>, Silence>> + Send;
+    ) -> impl Future<Output = Result<Response<Outgoing>, Silence>> + Send;
 }
 
 /// What a connection is given by its listener.
@@ -63,7 +62,7 @@ pub(crate) struct Link {
     requests: AtomicU64,
     /// Somebody was verified on it.
     verified: Arc<AtomicBool>,
-    hangup: Notify,
+    hangup: Arc<Notify>,
 }
 
 impl Link {
@@ -92,7 +91,7 @@ pub(crate) async fn converse<D: Door>(socket: TcpStream, acceptor: &Acceptor, do
         alive,
         requests: AtomicU64::new(0),
         verified: Arc::default(),
-        hangup: Notify::new(),
+        hangup: Arc::default(),
         peer: Arc::new(peer),
     });
     let clean = speak(line, door, &link, closing).await;
@@ -231,10 +230,9 @@ impl<R: Road> Door for House<R> {
         self: Arc<Self>,
         request: Request<Incoming>,
         link: Arc<Link>,
-    ) -> Result<Response<Full<Bytes>>, Silence> {
+    ) -> Result<Response<Outgoing>, Silence> {
         let (parts, body) = request.into_parts();
-        let carries_body = !body.is_end_stream();
-        drop(body);
+        let body = Some(body).filter(|body| !body.is_end_stream());
         let guards = &House::desk(&self).guards;
         let neighbourhood = Neighbourhood::of(link.source);
         if guards.refusals.is_spent(&neighbourhood, Instant::now()) && !self.vouches(&parts, &link).await {
@@ -246,18 +244,11 @@ impl<R: Road> Door for House<R> {
             House::desk(&self).ended(End::Surplus);
             return Err(Silence::Surplus);
         };
-        let arrival = Arrival {
-            parts,
-            carries_body,
-            peer: link.peer.clone(),
-            source: link.source,
-            verified: link.verified.clone(),
-        };
-        let (client, reply) = Client::new();
-        let longest = House::desk(&self).settings.timeouts.request;
+        let arrival =
+            Arrival { parts, body, peer: link.peer.clone(), source: link.source, verified: link.verified.clone() };
+        let (client, reply) = Client::new(link.hangup.clone());
         tokio::spawn(async move {
-            let reply = timeout(longest, pass(arrival, &*self, &client)).await;
-            client.reply(reply.unwrap_or(Reply::Silence(Silence::Bug)));
+            pass(arrival, &self, client).await;
             drop((hold, place));
         });
         match reply.await {

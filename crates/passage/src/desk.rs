@@ -1,6 +1,8 @@
 //! What stands at the door and outlives every passage: the desk (book, clock, limits), and the rules in force.
 
-use crate::{Clock, Limits, Road, Telemetry, Timeouts, limits::Guards, tally::Tallies};
+use crate::{Clock, Limits, Road, Telemetry, Timeouts, limits::Guards, outgoing::Held, tally::Tallies};
+use access::Budgets;
+use aws_lc_rs::rand;
 use evidence::{Leaf, Record};
 use identity::Verifier;
 use ledger::{Ledger, Outage};
@@ -14,6 +16,8 @@ pub struct Desk {
     pub(crate) telemetry: Telemetry,
     pub(crate) settings: Settings,
     pub(crate) guards: Guards,
+    pub(crate) budgets: Arc<Budgets>,
+    pub(crate) held: Arc<Held>,
     pub(crate) tallies: Tallies,
 }
 
@@ -29,7 +33,11 @@ pub struct Settings {
 impl Desk {
     pub fn new(settings: Settings, ledger: Arc<Ledger>, clock: Clock, telemetry: Telemetry) -> Self {
         let guards = Guards::new(&settings.limits, ledger.stranger_seats());
-        Self { ledger, clock, telemetry, settings, guards, tallies: Tallies::default() }
+        let mut salt = [0; 32];
+        // Without entropy no passage opens (it has no trace), so nothing is ever counted under zeros.
+        let _no_passage_either = rand::fill(&mut salt);
+        let budgets = Arc::new(Budgets::new(settings.limits.patients, salt));
+        Self { ledger, clock, telemetry, settings, guards, budgets, held: Arc::default(), tallies: Tallies::default() }
     }
 }
 

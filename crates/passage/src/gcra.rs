@@ -31,6 +31,13 @@ struct Cells<K> {
     sweep: Option<Instant>,
 }
 
+/// What is left in a bucket, and the seconds until it is full again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Allowance {
+    pub remaining: u32,
+    pub reset_s: u64,
+}
+
 impl<K: Hash + Eq> Gcra<K> {
     pub fn new(rate: Rate, capacity: usize) -> Self {
         let interval = Duration::from_secs(u64::from(rate.period_s.max(1))) / rate.count.max(1);
@@ -55,13 +62,25 @@ impl<K: Hash + Eq> Gcra<K> {
 
     /// Would the next charge be refused?
     pub fn is_spent(&self, key: &K, now: Instant) -> bool {
+        self.ahead(key, now) > self.tolerance
+    }
+
+    pub fn allowance(&self, key: &K, now: Instant) -> Allowance {
+        let ahead = self.ahead(key, now);
+        let free = (self.tolerance + self.interval).saturating_sub(ahead);
+        let remaining = free.as_nanos() / self.interval.as_nanos().max(1);
+        let reset_s = ahead.as_secs() + u64::from(ahead.subsec_nanos() > 0);
+        Allowance { remaining: u32::try_from(remaining).unwrap_or(u32::MAX), reset_s }
+    }
+
+    fn ahead(&self, key: &K, now: Instant) -> Duration {
         let cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
         let due = match cells.due.get(key) {
             Some(due) => Some(*due),
             None if cells.due.len() >= self.capacity => cells.crowd,
             None => None,
         };
-        due.is_some_and(|due| due.saturating_duration_since(now) > self.tolerance)
+        due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now))
     }
 
     fn take(&self, due: &mut Instant, now: Instant) -> Result<(), Duration> {
@@ -84,11 +103,13 @@ mod tests {
     #[test]
     fn a_burst_then_the_rate() {
         let (gcra, t) = (Gcra::new(RATE, 10), Instant::now());
-        for _ in 0..3 {
+        for remaining in [3, 2, 1] {
             assert!(!gcra.is_spent(&1, t));
+            assert_eq!(gcra.allowance(&1, t).remaining, remaining);
             assert_eq!(gcra.charge(1, t), Ok(()));
         }
         assert!(gcra.is_spent(&1, t));
+        assert_eq!(gcra.allowance(&1, t), Allowance { remaining: 0, reset_s: 2 });
         assert_eq!(gcra.charge(1, t), Err(HALF));
         assert_eq!(gcra.charge(2, t), Ok(()), "another key has its own bucket");
         assert_eq!(gcra.charge(1, t + HALF), Ok(()));

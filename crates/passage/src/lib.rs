@@ -7,22 +7,28 @@
 //! Start reading at: [`pass`], then `states.rs`.
 
 mod admin;
+mod allowance;
 mod answer;
 mod challenge;
 mod clock;
 mod connection;
 mod desk;
 mod driver;
+mod form;
+mod gather;
 mod gcra;
 mod headers;
 mod limits;
 mod listener;
+mod outgoing;
 mod plans;
+mod pump;
 mod road;
 mod sealed;
 mod states;
 mod tally;
 mod telemetry;
+mod validator;
 
 pub use admin::{Admin, listen_admin};
 pub use clock::Clock;
@@ -32,6 +38,7 @@ pub use gcra::Rate;
 pub use limits::{Limits, Timeouts};
 pub use listener::{Deadline, listen};
 pub use plans::Plans;
+pub use pump::Pump;
 pub use road::{
     Answer, Class, Classes, Disclosed, Moment, Notes, Refusal, Road, Sight, Told, Validator, Whole, Words, Yield,
 };

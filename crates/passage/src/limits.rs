@@ -34,6 +34,10 @@ pub struct Limits {
     pub live_per_caller: usize,
     pub header_count: usize,
     pub header_bytes: usize,
+    /// Different patients of one caller.
+    pub patients: access::Limits,
+    /// A person who authenticated at most so long ago may have as many as one who did it strongly.
+    pub fresh_s: u64,
 }
 
 impl Default for Limits {
@@ -52,6 +56,8 @@ impl Default for Limits {
             live_per_caller: 128,
             header_count: 64,
             header_bytes: 32 * 1024,
+            patients: access::Limits::default(),
+            fresh_s: 900,
         }
     }
 }
@@ -72,8 +78,14 @@ pub struct Timeouts {
     pub idle: Duration,
     /// The same for a connection on which nobody has been verified yet, if that is shorter.
     pub idle_unverified: Duration,
-    /// A whole passage, whatever its parts may take.
+    /// The form of a search, from the moment that it is wanted.
+    pub form: Duration,
+    /// A whole passage, whatever its parts may take; of a long answer, the way to its first byte and then to each segment.
     pub request: Duration,
+    /// A client that takes nothing of a long answer.
+    pub stall: Duration,
+    /// Between a cut and the end of a connection that does not notice it.
+    pub grace: Duration,
     /// Waiting for a seat in the book.
     pub seat: Duration,
     /// After the listener was told to stop.
@@ -89,7 +101,10 @@ impl Default for Timeouts {
             header: Duration::from_secs(10),
             idle: Duration::from_secs(60),
             idle_unverified: Duration::from_secs(10),
+            form: Duration::from_secs(10),
             request: Duration::from_secs(30),
+            stall: Duration::from_secs(20),
+            grace: Duration::from_secs(2),
             seat: Duration::from_secs(2),
             drain: Duration::from_secs(10),
             tally: Duration::from_secs(10),

@@ -1,5 +1,6 @@
 //! Where the bytes of an answer, their digest and the receipt for them meet. Nothing else can be written to a client.
 
+use crate::outgoing::{Outgoing, Stream};
 use aws_lc_rs::digest;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
@@ -25,22 +26,9 @@ impl Sealed {
     /// they are sent, and the body; each of these after its length (eight bytes, big-endian). The salt keeps the digest
     /// of a short answer from being guessed by whoever reads the book.
     pub fn new(head: Head, body: Bytes, salt: &[u8; 32]) -> Self {
-        let mut hash = digest::Context::new(&digest::SHA256);
-        let mut part = |bytes: &[u8]| {
-            hash.update(&(bytes.len() as u64).to_be_bytes());
-            hash.update(bytes);
-        };
-        part(salt);
-        part(&head.status.as_u16().to_be_bytes());
-        part(&(head.headers.len() as u64).to_be_bytes());
-        for (name, value) in &head.headers {
-            part(name.as_str().as_bytes());
-            part(value.as_bytes());
-        }
-        part(&body);
-        let mut digest = [0; 32];
-        digest.copy_from_slice(hash.finish().as_ref());
-        Self { head, body, digest }
+        let mut hash = head.hash(salt);
+        part(&mut hash, &body);
+        Self { head, body, digest: finished(hash) }
     }
 
     pub fn digest(&self) -> [u8; 32] {
@@ -56,22 +44,89 @@ impl Sealed {
     }
 }
 
-/// The only value that becomes bytes for a client. Made from a receipt that binds exactly these bytes.
+impl Head {
+    fn hash(&self, salt: &[u8; 32]) -> digest::Context {
+        let mut hash = digest::Context::new(&digest::SHA256);
+        part(&mut hash, salt);
+        part(&mut hash, &self.status.as_u16().to_be_bytes());
+        part(&mut hash, &(self.headers.len() as u64).to_be_bytes());
+        for (name, value) in &self.headers {
+            part(&mut hash, name.as_str().as_bytes());
+            part(&mut hash, value.as_bytes());
+        }
+        hash
+    }
+}
+
+fn part(hash: &mut digest::Context, bytes: &[u8]) {
+    hash.update(&(bytes.len() as u64).to_be_bytes());
+    hash.update(bytes);
+}
+
+fn finished(hash: digest::Context) -> [u8; 32] {
+    let mut digest = [0; 32];
+    digest.copy_from_slice(hash.finish().as_ref());
+    digest
+}
+
+/// The digest of a long answer as far as it is known. Its body's length is not known before its end, so eight bytes of
+/// ones stand where the length of a whole body would, and the length follows the bytes: no long answer has the digest of
+/// a whole one, and every beginning of a body has its own.
+#[derive(Clone)]
+pub(crate) struct Running {
+    hash: digest::Context,
+    length: u64,
+}
+
+impl Running {
+    pub fn new(head: &Head, salt: &[u8; 32]) -> Self {
+        let mut hash = head.hash(salt);
+        hash.update(&[0xff; 8]);
+        Self { hash, length: 0 }
+    }
+
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.hash.update(bytes);
+        self.length += bytes.len() as u64;
+    }
+
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = self.hash.clone();
+        hash.update(&self.length.to_be_bytes());
+        finished(hash)
+    }
+}
+
+/// The only value that becomes bytes for a client. Made from a receipt that binds exactly these bytes; of a long answer,
+/// its head, while the pump brings the rest segment by segment, each under a receipt of its own.
 pub struct Recorded {
     head: Head,
-    body: Bytes,
+    body: Outgoing,
 }
 
 impl Recorded {
     pub(crate) fn whole(receipt: &Receipt, sealed: Sealed) -> Result<Self, Silence> {
-        if *receipt.binds() != sealed.digest {
-            return Err(Silence::Bug);
-        }
-        Ok(Self { head: sealed.head, body: sealed.body })
+        Self::licensed(receipt, &sealed.digest, sealed.head, Outgoing::Whole(Full::new(sealed.body)))
     }
 
-    pub(crate) fn into_response(self) -> Response<Full<Bytes>> {
-        let mut response = Response::new(Full::new(self.body));
+    /// `opening`: the digest of the head, before any byte of the body.
+    pub(crate) fn begun(receipt: &Receipt, head: Head, opening: &Running, body: Stream) -> Result<Self, Silence> {
+        Self::licensed(receipt, &opening.digest(), head, Outgoing::Long(body))
+    }
+
+    fn licensed(receipt: &Receipt, digest: &[u8; 32], head: Head, body: Outgoing) -> Result<Self, Silence> {
+        if receipt.binds() != digest {
+            return Err(Silence::Bug);
+        }
+        Ok(Self { head, body })
+    }
+
+    pub(crate) fn into_response(self) -> Response<Outgoing> {
+        let mut response = Response::new(self.body);
         *response.status_mut() = self.head.status;
         response.headers_mut().extend(self.head.headers);
         response
@@ -142,6 +197,24 @@ mod tests {
         }
         let Sealed { head, body, .. } = sealed(200, "a", "b");
         assert_ne!(Sealed::new(head, body, &[8; 32]).digest(), digest);
+    }
+
+    /// Whatever a long answer is cut into, its beginnings have digests of their own, and no whole answer has one of them.
+    #[test]
+    fn a_running_digest_is_of_the_bytes_and_not_of_the_pieces() {
+        let Sealed { head, .. } = sealed(200, "a", "");
+        let digest = |pieces: &[&str]| {
+            let mut running = Running::new(&head, &[7; 32]);
+            pieces.iter().for_each(|piece| running.add(piece.as_bytes()));
+            assert_eq!(running.length(), pieces.concat().len() as u64);
+            running.digest()
+        };
+        assert_eq!(digest(&["ab", "c"]), digest(&["a", "", "bc"]));
+        let bodies = ["", "a", "ab"];
+        let mut all: Vec<_> = bodies.iter().map(|body| digest(&[body])).collect();
+        all.extend(bodies.iter().map(|body| sealed(200, "a", body).digest()));
+        let different: std::collections::HashSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
     }
 
     fn book(folder: &std::path::Path) -> Ledger {

@@ -2,11 +2,17 @@
 //! No state has `Drop`, `Clone`, `Debug` or a public field: the open case goes where the request goes.
 
 use crate::{
-    Arrival, Class, Classes, Client, Generation, Moment, Notes, Plans, Recorded, Road, Sight, Silence, Stop, Words,
-    Yield, answer::Case, desk::Desk, headers,
+    Arrival, Class, Classes, Client, Generation, House, Moment, Notes, Plans, Pump, Recorded, Road, Sight, Silence,
+    Stop, Whole, Words, Yield,
+    allowance::Overdrawn,
+    answer::Case,
+    desk::Desk,
+    form,
+    gather::{Gathering, Segment},
+    headers, validator,
 };
 use identity::{Caller, Refused, Verifier};
-use lexicon::{Context, Halt, Kind, Question, Reason, Relationship, Station};
+use lexicon::{Context, Halt, Kind, Question, Reason, Relationship, Station, Time};
 use policy::Engine;
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -41,13 +47,19 @@ pub struct Informed<R: Road> {
     relationship: Relationship,
 }
 
-/// All classes of the request are permitted. The plans travel with the ask they were made for.
+/// All classes of the request are permitted.
 pub struct Authorized<R: Road> {
     case: Case,
-    caller: Caller,
+    permitted: Permitted<R>,
+}
+
+/// What was permitted to whom. The plans travel with the ask they were made for.
+pub(crate) struct Permitted<R: Road> {
+    pub caller: Caller,
     ask: R::Ask,
     relationship: Relationship,
     plans: Plans,
+    questions: Vec<Question>,
 }
 
 /// The effect may happen now.
@@ -61,10 +73,16 @@ pub struct Forwarded<R: Road> {
     raw: R::Raw,
 }
 
-/// Only what the caller may see is left.
+/// Only what the caller may see is left: all of it, or its first segment.
 pub struct Filtered<R: Road> {
     case: Case,
-    filtrate: R::Filtrate,
+    permitted: Permitted<R>,
+    shown: Shown<R>,
+}
+
+enum Shown<R: Road> {
+    Whole(Whole),
+    Long(Segment, Gathering<R>),
 }
 
 /// A refusal: an answer like any other, and evidence like any other.
@@ -125,29 +143,40 @@ impl Received {
 }
 
 impl Authenticated {
-    pub fn read<R: Road>(self, road: &R) -> Result<Read<R>, Stop> {
+    pub async fn read<R: Road>(self, road: &R) -> Result<Read<R>, Stop> {
         let Self { mut case, arrival, caller } = self;
         case.reach(Station::Read);
-        let believed = headers::accept(&arrival.parts.headers)
-            .and_then(|accept| Ok((accept, headers::if_none_exist(&arrival.parts.headers)?)));
-        let (accept, if_none_exist) = match believed {
+        let Arrival { parts, body, .. } = arrival;
+        let is_stranger = caller.principal().kind == Kind::Stranger;
+        let believed = headers::accept(&parts.headers).and_then(|accept| {
+            case.known_tags = validator::preconditions(&parts.method, &parts.headers)?;
+            Ok((accept, headers::if_none_exist(&parts.headers)?, body.is_some() && form::is_form(&parts)?))
+        });
+        let (accept, if_none_exist, is_form) = match believed {
             Ok(believed) => believed,
             Err(reason) => return halt(case, reason),
         };
+        let (form, carries_body) = match body {
+            // Nothing public takes a form: a stranger's is not read.
+            Some(_) if is_form && is_stranger => return halt(case, Reason::CredentialMissing),
+            Some(body) if is_form => match form::read(body, case.desk().settings.timeouts.form).await {
+                Ok(form) => (Some(form), false),
+                Err(reason) => return halt(case, reason),
+            },
+            other => (None, other.is_some()),
+        };
         let told = road.read(&Words {
-            method: arrival.parts.method.as_str(),
-            path: arrival.parts.uri.path(),
-            query: arrival.parts.uri.query(),
+            method: parts.method.as_str(),
+            path: parts.uri.path(),
+            query: parts.uri.query(),
             accept: accept.as_deref(),
             if_none_exist,
-            form: None,
-            carries_body: arrival.carries_body,
+            form: form.as_deref(),
+            carries_body,
         });
         case.note(told.notes);
         match told.outcome {
-            Ok(ask) if caller.principal().kind == Kind::Stranger && !road.is_public(&ask) => {
-                halt(case, Reason::CredentialMissing)
-            }
+            Ok(ask) if is_stranger && !road.is_public(&ask) => halt(case, Reason::CredentialMissing),
             Ok(ask) => Ok(Read { case, caller, ask }),
             Err(why) => halt(case, why),
         }
@@ -183,6 +212,7 @@ impl<R: Road> Informed<R> {
             }
             Err(why) => return halt(case, why),
         };
+        let mut questions = vec![question];
         for class in further {
             let question = case.question(&caller, class);
             // A class without a type leads to nothing that could be judged.
@@ -192,8 +222,31 @@ impl<R: Road> Informed<R> {
                 Ok(plan) => plans.add(resource_type, plan),
                 Err(why) => return halt(case, why),
             }
+            questions.push(question);
         }
-        Ok(Authorized { case, caller, ask, relationship, plans })
+        Ok(Authorized { case, permitted: Permitted { caller, ask, relationship, plans, questions } })
+    }
+}
+
+impl<R: Road> Permitted<R> {
+    pub fn sight(&self) -> Sight<'_, R::Ask> {
+        let Self { caller, ask, relationship, plans, .. } = self;
+        Sight { ask, principal: caller.principal(), relationship, plans }
+    }
+
+    /// What held at the decision must hold when something leaves (decision 16). Who is asked is asked under the rules
+    /// that are in force `now`, so that a denied caller and a withdrawn permission end what is under way.
+    pub fn still_holds(&self, now: Time, at: &Generation<R>, in_force: &Generation<R>) -> Result<(), Halt> {
+        in_force.verifier.still_stands(&self.caller, now)?;
+        if now > self.plans.valid_until() {
+            return Err(Reason::RelationshipNone.into());
+        }
+        if in_force.hash != at.hash {
+            for question in &self.questions {
+                in_force.engine.decide(question, &self.relationship)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -214,7 +267,7 @@ impl<R: Road> Declared<R> {
     pub async fn forward(self, road: &R) -> Result<Forwarded<R>, Stop> {
         let Self { mut authorized } = self;
         authorized.case.reach(Station::Forward);
-        let told = road.forward(&authorized.ask, authorized.case.moment()).await;
+        let told = road.forward(&authorized.permitted.ask, authorized.case.moment()).await;
         authorized.case.note(told.notes);
         match told.outcome {
             Ok(raw) => Ok(Forwarded { authorized, raw }),
@@ -224,33 +277,68 @@ impl<R: Road> Declared<R> {
 }
 
 impl<R: Road> Forwarded<R> {
-    pub async fn filter(self, road: &R, verifier: &Verifier) -> Result<Filtered<R>, Stop> {
-        let Self { authorized: Authorized { mut case, caller, ask, relationship, plans }, raw } = self;
+    pub async fn filter(self, at: &Generation<R>, house: &House<R>) -> Result<Filtered<R>, Stop> {
+        let Self { authorized: Authorized { mut case, permitted }, raw } = self;
         case.reach(Station::Filter);
-        let (principal, now) = (caller.principal(), case.now());
-        // What held at the decision must hold when the answer leaves (decision 16).
-        if let Err(reason) = verifier.still_stands(&caller, now) {
-            return halt(case, reason);
+        if let Err(why) = permitted.still_holds(case.now(), at, &house.generation()) {
+            return halt(case, why);
         }
-        if now > plans.valid_until() {
-            return halt(case, Reason::RelationshipNone);
-        }
-        let sight = Sight { ask: &ask, principal, relationship: &relationship, plans: &plans };
-        let told = road.filter(raw, &sight, case.moment()).await;
+        let told = at.road.filter(raw, &permitted.sight(), case.moment()).await;
         case.note(told.notes);
-        match told.outcome {
-            Ok(Yield::Whole(filtrate)) => Ok(Filtered { case, filtrate }),
-            Ok(Yield::Flow(_)) => halt(case, Reason::Bug),
-            Err(why) => halt(case, why),
-        }
+        let shown = match told.outcome {
+            Ok(Yield::Whole(filtrate)) => Shown::Whole(filtrate.into()),
+            Ok(Yield::Flow(flow)) => {
+                let mut gathering = Gathering::new(flow);
+                match gathering.fill(&at.road, &permitted.sight(), &mut case).await {
+                    Ok(first) => Shown::Long(first, gathering),
+                    Err(why) => return halt(case, why),
+                }
+            }
+            Err(why) => return halt(case, why),
+        };
+        Ok(Filtered { case, permitted, shown })
     }
 }
 
 impl<R: Road> Filtered<R> {
-    pub async fn record(self) -> Result<Recorded, Silence> {
-        let Self { mut case, filtrate } = self;
+    /// A whole answer is recorded and ready. A long one is when it has begun; the pump brings the rest.
+    pub async fn record(self, at: &Generation<R>, house: &House<R>) -> Result<(Recorded, Option<Pump<R>>), Stop> {
+        let Self { mut case, permitted, shown } = self;
+        // A flow may have taken its time.
+        if let Err(why) = permitted.still_holds(case.now(), at, &house.generation()) {
+            return halt(case, why);
+        }
+        let disclosed = match &shown {
+            Shown::Whole(whole) => &whole.disclosed,
+            Shown::Long(first, _) => &first.disclosed,
+        };
+        let reserved = match case.reserve(&permitted.caller, disclosed) {
+            Ok(reserved) => reserved,
+            Err(Overdrawn { why, retry_after: Some(wait) }) => return throttle(case, why.reason, wait),
+            Err(Overdrawn { why, .. }) => return halt(case, why),
+        };
         case.reach(Station::Record);
-        case.answered(filtrate.into()).await
+        let whole = match shown {
+            Shown::Whole(whole) => Ok(whole),
+            // Of a long answer to HEAD nothing but the head would leave.
+            Shown::Long(first, gathering) if gathering.is_over() || case.is_bodiless() => first.into_whole(),
+            Shown::Long(first, gathering) => {
+                let media_type = match first.media_type() {
+                    Ok(media_type) => media_type,
+                    Err(why) => return halt(case, why),
+                };
+                let (recorded, spout, opening) = case.begin(media_type).await?;
+                let pump = Pump::new(case, permitted, gathering, (first, reserved), (spout, opening));
+                return Ok((recorded, Some(pump)));
+            }
+        };
+        let now = case.now();
+        let recorded = match whole {
+            Ok(whole) => case.answered(whole).await?,
+            Err(why) => return halt(case, why),
+        };
+        reserved.commit(now);
+        Ok((recorded, None))
     }
 }
 
@@ -276,7 +364,7 @@ impl Case {
         Question { principal, action: class.action, resource_type: class.resource_type, context }
     }
 
-    fn moment(&self) -> Moment {
+    pub(crate) fn moment(&self) -> Moment {
         Moment { now: self.now(), trace: self.trace() }
     }
 }

@@ -2,9 +2,7 @@
 
 use bytes::Bytes;
 use lexicon::{Action, Facts, Halt, Interaction, LocalId, Principal, Reason, Relationship, ResourceType, Verdict};
-use passage::{
-    Answer, Class, Classes, Moment, Notes, Refusal, Road, Sight, Told, Validator, Whole, Words, Yield,
-};
+use passage::{Answer, Class, Classes, Moment, Notes, Refusal, Road, Sight, Told, Validator, Whole, Words, Yield};
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering::SeqCst},

@@ -362,6 +362,9 @@ pub fn digest(folder: &Path, response: &Response<Bytes>) -> [u8; 32] {
         "strict-transport-security",
         "date",
         "lazaret-trace",
+        "ratelimit-policy",
+        "ratelimit",
+        "etag",
         "www-authenticate",
         "retry-after",
     ];

@@ -7,6 +7,7 @@ mod statement;
 mod upstream;
 
 pub use facts::{Reading, facts};
+pub use relationship::{Roster, RosterError};
 pub use upstream::{Upstream, UpstreamError, UpstreamSettings};
 
 use ::fhir::{Base, Limits, Projected, Projections, capability::About};
@@ -24,8 +25,10 @@ pub struct Settings {
     pub purpose: String,
     /// The label that stands for "no label" (decision 14).
     pub unlabelled: String,
-    /// How long a looked-up relationship may be used. Without it none is looked up, and nobody has one.
+    /// How long a looked-up relationship may be used. Without it none is looked up.
     pub relationship_max_age_s: Option<u64>,
+    /// Relationships from the operator's file. Without file and lookup nobody has one.
+    pub roster: Option<Arc<Roster>>,
     pub limits: Limits,
     pub projections: Arc<Projections>,
     /// What the server says of itself; its `base` is the URL that clients use.
@@ -37,7 +40,7 @@ pub struct Fhir {
     settings: Settings,
     upstream: Arc<Upstream>,
     base: Base,
-    relationships: Option<Relationships>,
+    relationships: Relationships,
     statement: Statement,
 }
 
@@ -45,7 +48,7 @@ impl Fhir {
     pub fn new(settings: Settings, upstream: Arc<Upstream>) -> Self {
         // A reference is local if it is relative, or below our own base or the upstream's.
         let base = Base::new([settings.about.base.as_str(), upstream.base()]);
-        let relationships = settings.relationship_max_age_s.map(Relationships::new);
+        let relationships = Relationships::new(settings.roster.clone(), settings.relationship_max_age_s);
         Self { settings, upstream, base, relationships, statement: Statement::default() }
     }
 }

@@ -1,13 +1,20 @@
 //! The blueprint: what a manifest means. Files are read, names are resolved, contradictions are found, each with its
 //! line and a hint. Wiring moves it apart; afterwards no value holds the whole configuration.
 
+mod issuers;
+mod lists;
+
+pub use lists::deny_list;
+
 use crate::manifest::{self, AssetKind, FhirRoad, Manifest};
 use identity::DenyList;
+use lexicon::ResourceType;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use toml::Spanned;
 
@@ -42,6 +49,7 @@ pub struct Road {
     pub projections: String,
     pub unlabelled: String,
     pub relationship: Vec<manifest::RelationshipSource>,
+    pub roster: Option<Roster>,
     pub deny: Option<Deny>,
     pub step_up: manifest::StepUp,
     pub limits: manifest::Limits,
@@ -52,6 +60,12 @@ pub struct Road {
 pub struct Deny {
     pub path: PathBuf,
     pub list: DenyList,
+}
+
+/// Care relationships from a file: its text, for the hash, and what it says.
+pub struct Roster {
+    pub text: String,
+    pub listed: Arc<gateway::fhir::Roster>,
 }
 
 /// A certificate chain and its key, PEM.
@@ -79,6 +93,7 @@ pub struct Issuer {
     pub keys: KeySource,
     pub roles_claim: Option<String>,
     pub roles: Option<BTreeMap<String, String>>,
+    pub fhir_users: Vec<ResourceType>,
     pub acr_levels: Vec<(String, u8)>,
     pub leeway: Duration,
 }
@@ -136,20 +151,6 @@ impl fmt::Display for Faults {
 }
 
 impl std::error::Error for Faults {}
-
-/// Parses a deny list whose entries may only name these issuers: a misspelt one would deny nobody.
-pub fn deny_list(text: &str, issuers: &[&str]) -> Result<DenyList, String> {
-    let list = DenyList::parse(text).map_err(|error| error.to_string())?;
-    for (at, line) in
-        text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.trim().starts_with('#'))
-    {
-        let issuer = line.trim().split(' ').nth(1).unwrap_or_default();
-        if !issuers.contains(&issuer) {
-            return Err(format!("deny list, line {}: no issuer is named `{issuer}`", at + 1));
-        }
-    }
-    Ok(list)
-}
 
 impl Blueprint {
     /// Reads and judges the manifest at `path`.
@@ -309,6 +310,7 @@ impl Judge<'_> {
         let policies = self.policies(&road.policies);
         let projections = self.text_file(&road.projections);
         let deny = road.deny.as_ref().map(|path| self.deny(manifest, path));
+        let roster = road.relationship_file.as_ref().map(|path| self.roster(path));
         Some(Road {
             listen: listen?,
             base: base?,
@@ -324,6 +326,10 @@ impl Judge<'_> {
             projections: projections?,
             unlabelled: road.unlabelled.get_ref().clone(),
             relationship: road.relationship.clone(),
+            roster: match roster {
+                Some(read) => Some(read?),
+                None => None,
+            },
             deny: match deny {
                 Some(read) => Some(read?),
                 None => None,
@@ -331,19 +337,6 @@ impl Judge<'_> {
             step_up: road.step_up.clone(),
             limits: road.limits.clone(),
         })
-    }
-
-    /// A list that cannot be read, or names an issuer that is not there, would deny nobody: both are faults.
-    fn deny(&mut self, manifest: &Manifest, at: &Spanned<String>) -> Option<Deny> {
-        let text = self.text_file(at)?;
-        let names: Vec<&str> = manifest.issuer.keys().map(String::as_str).collect();
-        match deny_list(&text, &names) {
-            Ok(list) => Some(Deny { path: self.folder.join(at.get_ref()), list }),
-            Err(what) => {
-                self.fault(at, what, "write `jti|sub|client ISSUER-NAME VALUE`, one a line");
-                None
-            }
-        }
     }
 
     fn upstream(&mut self, manifest: &Manifest, flow: &manifest::Flow, road: &FhirRoad) -> Option<Upstream> {
@@ -397,66 +390,6 @@ impl Judge<'_> {
         let client = self.pair(&road.upstream_certificate, &road.upstream_key);
         let trust = self.file(&road.upstream_trust);
         Some(Upstream { base, address, identity: identity.get_ref().clone(), client: client?, trust: trust? })
-    }
-
-    fn issuer(&mut self, name: &str, issuer: &manifest::Issuer) -> Option<Issuer> {
-        let is_development =
-            issuer.issuer.get_ref() == identity::DEVELOPMENT_ISSUER || issuer.profile == manifest::Profile::Development;
-        if self.material == Material::Production && is_development {
-            self.fault(
-                &issuer.issuer,
-                format!("`{}` is the development issuer", issuer.issuer.get_ref()),
-                "configure your identity provider; `up` material never serves production",
-            );
-        }
-        for algorithm in issuer.algorithms.get_ref() {
-            if !["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"]
-                .contains(&algorithm.as_str())
-            {
-                self.fault(
-                    &issuer.algorithms,
-                    format!("algorithm `{algorithm}` is not accepted"),
-                    "use asymmetric ones: RS256, PS256, ES256, ES384, EdDSA; `none` and HMAC never are",
-                );
-            }
-        }
-        if issuer.algorithms.get_ref().is_empty() {
-            self.fault(
-                &issuer.algorithms,
-                "the list of algorithms is empty".to_owned(),
-                "name the one your issuer signs with",
-            );
-        }
-        if *issuer.leeway_s.get_ref() > 60 {
-            self.fault(&issuer.leeway_s, "leeway_s is over 60".to_owned(), "fix the clocks instead");
-        }
-        let keys = match (&issuer.jwks, &issuer.trust) {
-            (Some(path), _) => self.text_file(path).map(KeySource::Pinned),
-            (None, Some(path)) => {
-                let other_hosts = issuer.key_hosts.clone();
-                self.file(path).map(|trust| KeySource::Discovery { trust, other_hosts })
-            }
-            (None, None) => {
-                self.fault(
-                    &issuer.issuer,
-                    format!("issuer `{name}` has neither jwks nor trust"),
-                    "pin a key set with jwks = \"file\", or name the CA of the issuer's HTTPS certificate with trust = \"file\"",
-                );
-                None
-            }
-        };
-        Some(Issuer {
-            name: name.to_owned(),
-            issuer: issuer.issuer.get_ref().clone(),
-            audience: issuer.audience.clone(),
-            profile: issuer.profile,
-            algorithms: issuer.algorithms.get_ref().clone(),
-            keys: keys?,
-            roles_claim: issuer.roles_claim.clone(),
-            roles: issuer.roles.clone(),
-            acr_levels: issuer.acr_levels.clone().into_iter().collect(),
-            leeway: Duration::from_secs(*issuer.leeway_s.get_ref()),
-        })
     }
 
     fn admin(&mut self, admin: &manifest::Admin) -> Option<Admin> {

@@ -82,7 +82,7 @@ fn told(
     };
     let world =
         World::from_saved(&std::fs::read_to_string(data.join("clinic.json")).context("the clinic's file is missing")?)?;
-    let relationship = relationship(&world, principal)?;
+    let relationship = relationship(&world, principal, blueprint)?;
     let scanned = resource(&world, resource_type.name(), id.reveal()).map(|text| scan(&text)).transpose()?;
     let facts = scanned.as_ref().map(|scanned| facts(blueprint, scanned, &relationship));
     let question = Question {
@@ -140,8 +140,8 @@ fn scan(text: &str) -> anyhow::Result<Scanned> {
         .map_err(|reason| anyhow!("the clinic's resource: {reason}"))
 }
 
-/// The care teams that the caller works in, as the clinic would answer the gateway's query.
-fn relationship(world: &World, principal: &Principal) -> anyhow::Result<Relationship> {
+/// The care teams that the caller works in, as the clinic would answer the gateway's query, and as the file lists them.
+fn relationship(world: &World, principal: &Principal, blueprint: &Blueprint) -> anyhow::Result<Relationship> {
     let Some((kind, id)) = &principal.fhir_user else { return Ok(Relationship::default()) };
     let who = format!("{}/{}", kind.name(), id.reveal());
     let mut care_teams = Vec::new();
@@ -153,6 +153,9 @@ fn relationship(world: &World, principal: &Principal) -> anyhow::Result<Relation
         if let (true, Some(team), Some(patient)) = (works_in, team.id(), patient) {
             care_teams.push((team, patient));
         }
+    }
+    if let Some(roster) = &blueprint.road.roster {
+        care_teams.extend(roster.listed.care_teams(&(*kind, id.clone()), process::now()));
     }
     Ok(Relationship { care_teams, source: "query:CareTeam", age_s: 0, valid_until: None })
 }

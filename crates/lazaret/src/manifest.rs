@@ -149,6 +149,10 @@ pub struct Issuer {
     /// From the issuer's names of roles to ours (`"Ward Nurse" = "nurse"`). With it, a role that is not listed is none;
     /// without it, whoever runs the issuer may name any role.
     pub roles: Option<BTreeMap<String, String>>,
+    /// What `fhirUser` may name, of `Patient`, `Person`, `Practitioner`, `PractitionerRole`, `RelatedPerson`; any of these when
+    /// not said. A patient portal's issuer has `["Patient"]`: a token of it that names a practitioner is then refused.
+    #[schemars(with = "Option<Vec<String>>")]
+    pub fhir_users: Option<Spanned<Vec<String>>>,
     /// `acr` values beyond the profile's own, with the level (0 to 3) each proves.
     #[serde(default)]
     pub acr_levels: BTreeMap<String, u8>,
@@ -212,8 +216,12 @@ pub struct FhirRoad {
     /// Confidentiality code that stands for a resource without any security label.
     #[schemars(with = "String")]
     pub unlabelled: Spanned<String>,
-    /// Where care relationships come from. An empty list means that nobody has one.
+    /// Where care relationships are looked up. With an empty list and no file nobody has one.
     pub relationship: Vec<RelationshipSource>,
+    /// File of care relationships beside those looked up: CSV with the columns `care_team,patient,member,from,until`,
+    /// where `member` is such as `Practitioner/nurse-1` and the dates are days, included. Read again on a reload.
+    #[schemars(with = "Option<String>")]
+    pub relationship_file: Option<Spanned<String>>,
     /// File of denied tokens, subjects and clients, one a line; reread within a second of a change.
     #[schemars(with = "Option<String>")]
     pub deny: Option<Spanned<String>>,

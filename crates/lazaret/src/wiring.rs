@@ -115,6 +115,8 @@ async fn together(serving: Serving, ledger: Arc<Ledger>, telemetry: Telemetry) -
     let front = acceptors(&blueprint)?;
     let desk = Arc::new(Desk::new(desk_settings(&blueprint.road), ledger, Clock::new(process::now), telemetry));
     let first = generation::generation(&blueprint, &lasting, process::now())?;
+    // Nobody waits for keys later; whose issuer cannot be reached now is tried again by the upkeep.
+    first.verifier.warm(process::now()).await;
     let house = House::open(Arc::clone(&desk), first).await;
     let house = Arc::new(house.map_err(|_| anyhow::anyhow!("the book cannot be written; look at its disk"))?);
 

@@ -1,21 +1,42 @@
-//! Who cares for whom: the care teams a person works in, looked up at the upstream under the gateway's own identity.
-//! One named query and its pages, nothing else (decision 11). Whatever goes wrong is "no relationship".
+//! Who cares for whom: the care teams a person works in. From a file that the operator keeps, and looked up at the
+//! upstream under the gateway's own identity: one named query and its pages, nothing else (decision 11). Whatever goes
+//! wrong with the lookup is "no relationship".
+
+mod roster;
+
+pub use roster::{Roster, RosterError};
 
 use super::Upstream;
 use ::fhir::{Limits, Node, Scanned};
 use lexicon::{Kind, LocalId, Principal, Relationship, ResourceType, Time};
 use passage::{Moment, Told};
+use roster::Listed;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex as Lock, PoisonError},
 };
 use tokio::sync::Mutex;
 
-/// How the record names the source.
-const SOURCE: &str = "query:CareTeam";
+/// How the record names the sources, by whether there is a file and what became of the lookup: to have no team and not
+/// to know are two findings.
+const fn source(from_file: &Option<Arc<Roster>>, lookup: Lookup) -> &'static str {
+    match (from_file.is_some(), lookup) {
+        (true, Lookup::None) => "file",
+        (true, Lookup::Answered) => "file+query:CareTeam",
+        (true, Lookup::Failed) => "file+query:CareTeam:failed",
+        (false, Lookup::None) => "",
+        (false, Lookup::Answered) => "query:CareTeam",
+        (false, Lookup::Failed) => "query:CareTeam:failed",
+    }
+}
 
-/// The same where the lookup failed: to have no team and not to know are two findings.
-const FAILED: &str = "query:CareTeam:failed";
+#[derive(Clone, Copy)]
+enum Lookup {
+    /// It is not asked for.
+    None,
+    Answered,
+    Failed,
+}
 
 /// People whose teams are remembered at once.
 const PEOPLE: usize = 10_000;
@@ -32,7 +53,9 @@ const MARGIN_S: u64 = 15;
 type Who = (ResourceType, LocalId);
 
 pub(super) struct Relationships {
-    max_age_s: u64,
+    roster: Option<Arc<Roster>>,
+    /// How long a lookup may be used. Without it none is made.
+    max_age_s: Option<u64>,
     /// One cell a person, so that many requests of one person make one lookup.
     known: Lock<HashMap<Who, Arc<Mutex<Option<Found>>>>>,
 }
@@ -43,34 +66,40 @@ struct Found {
 }
 
 impl Relationships {
-    pub fn new(max_age_s: u64) -> Self {
-        Self { max_age_s, known: Lock::default() }
+    pub fn new(roster: Option<Arc<Roster>>, max_age_s: Option<u64>) -> Self {
+        Self { roster, max_age_s, known: Lock::default() }
     }
 
     pub async fn of(&self, principal: &Principal, upstream: &Upstream, moment: Moment) -> Relationship {
         let Some(who) = principal.fhir_user.as_ref().filter(|who| cares(principal.kind, who)) else {
             return Relationship::default();
         };
+        let looked_up = match self.max_age_s {
+            Some(max_age_s) => self.looked_up(who, max_age_s, upstream, moment).await,
+            None => Relationship { source: source(&self.roster, Lookup::None), ..Relationship::default() },
+        };
+        match &self.roster {
+            Some(roster) => with(looked_up, roster.listed(who, moment.now)),
+            None => looked_up,
+        }
+    }
+
+    async fn looked_up(&self, who: &Who, max_age_s: u64, upstream: &Upstream, moment: Moment) -> Relationship {
         let cell = self.cell(who);
         let mut found = cell.lock().await;
-        if !found.as_ref().is_some_and(|found| self.is_fresh(found, moment.now)) {
+        if !found.as_ref().is_some_and(|found| is_fresh(found, max_age_s, moment.now)) {
             let looked_up = look_up(who, upstream, moment).await;
             *found = looked_up.map(|care_teams| Found { at: moment.now, care_teams });
         }
         match found.as_ref() {
             Some(Found { at, care_teams }) => Relationship {
                 care_teams: care_teams.clone(),
-                source: SOURCE,
+                source: source(&self.roster, Lookup::Answered),
                 age_s: moment.now.seconds_since(*at),
-                valid_until: Some(at.plus_seconds(self.max_age_s)),
+                valid_until: Some(at.plus_seconds(max_age_s)),
             },
-            None => Relationship { source: FAILED, ..Relationship::default() },
+            None => Relationship { source: source(&self.roster, Lookup::Failed), ..Relationship::default() },
         }
-    }
-
-    fn is_fresh(&self, found: &Found, now: Time) -> bool {
-        // After a clock that went back, what was found is of no known age.
-        found.at <= now && now.seconds_since(found.at) + MARGIN_S.min(self.max_age_s / 2) < self.max_age_s
     }
 
     fn cell(&self, who: &Who) -> Arc<Mutex<Option<Found>>> {
@@ -86,6 +115,26 @@ impl Relationships {
         known.insert(who.clone(), cell.clone());
         cell
     }
+}
+
+fn is_fresh(found: &Found, max_age_s: u64, now: Time) -> bool {
+    // After a clock that went back, what was found is of no known age.
+    found.at <= now && now.seconds_since(found.at) + MARGIN_S.min(max_age_s / 2) < max_age_s
+}
+
+/// What was looked up and what the file lists. A team that both name is named once.
+fn with(mut relationship: Relationship, listed: Listed) -> Relationship {
+    for team in listed.care_teams {
+        if !relationship.care_teams.contains(&team) {
+            relationship.care_teams.push(team);
+        }
+    }
+    relationship.valid_until = earlier(relationship.valid_until, listed.valid_until);
+    relationship
+}
+
+fn earlier(a: Option<Time>, b: Option<Time>) -> Option<Time> {
+    a.into_iter().chain(b).min()
 }
 
 /// Only people who can be members of a care team in their work. A patient's own rights come from the launch context.

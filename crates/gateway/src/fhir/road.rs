@@ -50,10 +50,7 @@ impl Road for Fhir {
         if self.is_public(asked) || self.question(principal, asked).is_err() {
             return Relationship::default();
         }
-        match &self.relationships {
-            Some(relationships) => relationships.of(principal, &self.upstream, moment).await,
-            None => Relationship::default(),
-        }
+        self.relationships.of(principal, &self.upstream, moment).await
     }
 
     fn question(&self, principal: &Principal, asked: &Asked) -> Result<Classes, Halt> {

@@ -1,7 +1,7 @@
 //! Looking up who cares for whom: once a minute a person, never beyond our own upstream, and fail-closed.
 
 use crate::{
-    stage::{Stage, TEAMS, page, patient, team},
+    stage::{Set, Stage, TEAMS, page, patient, team},
     ward::Script,
 };
 use lexicon::Reason;
@@ -88,6 +88,44 @@ async fn who_cannot_be_in_a_team_is_not_looked_up() {
         let response = stage.get("/fhir/Patient/p001", &stage.token(claims.clone())).await;
         assert_eq!(stage.record_of(&response).reason, reason, "{claims}");
         assert_eq!(stage.ward.paths(), ["/r4/Patient/p001"], "{claims}");
+    }
+    stage.close().await;
+}
+
+const ROSTER: &str = "care_team,patient,member,from,until
+of-the-file,p001,Practitioner/nurse-1,2026-01-01,2026-12-31
+of-the-file,p002,Practitioner/nurse-1,2026-01-01,2026-10-31
+of-the-file,p003,Practitioner/nurse-9,,
+";
+
+/// A relationship of the file counts on its days and for its member, with the lookup's or without; the record says that
+/// the file was asked.
+#[tokio::test]
+async fn a_relationship_may_stand_in_a_file() {
+    let stage = Stage::set(Set { roster: Some(ROSTER), ..Set::default() }).await;
+    for id in ["p001", "p002", "p003", "p004"] {
+        stage.ward.answers(&format!("/r4/Patient/{id}"), Script::json(patient(id).to_string()));
+    }
+    stage.ward.answers(TEAMS, page(&[team("looked-up", "p004")], None));
+    for (id, reason) in [
+        ("p001", None),
+        ("p002", Some(Reason::RelationshipNone)),
+        ("p003", Some(Reason::RelationshipNone)),
+        ("p004", None),
+    ] {
+        let response = stage.get(&format!("/fhir/Patient/{id}"), &stage.nurse()).await;
+        let record = stage.record_of(&response);
+        assert_eq!(record.reason, reason, "{id}");
+        assert_eq!(record.relationship_source.as_deref(), Some("file+query:CareTeam"), "{id}");
+    }
+    // Without the upstream's word the file's still counts.
+    stage.passes(60);
+    stage.ward.answers(TEAMS, Script::status(500));
+    for (id, reason) in [("p001", None), ("p004", Some(Reason::RelationshipNone))] {
+        let response = stage.get(&format!("/fhir/Patient/{id}"), &stage.nurse()).await;
+        let record = stage.record_of(&response);
+        assert_eq!(record.reason, reason, "{id}");
+        assert_eq!(record.relationship_source.as_deref(), Some("file+query:CareTeam:failed"), "{id}");
     }
     stage.close().await;
 }

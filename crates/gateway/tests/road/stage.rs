@@ -5,7 +5,7 @@ use bytes::Bytes;
 use fhir::{Limits, Projections, capability::About};
 use gateway::{
     Destination, Dial, DialFailed, Dialled, Hop,
-    fhir::{Fhir, Settings, Upstream, UpstreamSettings},
+    fhir::{Fhir, Roster, Settings, Upstream, UpstreamSettings},
 };
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
@@ -58,12 +58,14 @@ pub struct Set {
     pub is_h2: bool,
     pub answer_timeout: Duration,
     pub limits: Limits,
+    /// Care relationships from a file.
+    pub roster: Option<&'static str>,
 }
 
 impl Default for Set {
     fn default() -> Self {
         let limits = Limits { bytes: 64 * 1024, depth: 32 };
-        Self { expects: CLINIC, is_h2: false, answer_timeout: Duration::from_secs(20), limits }
+        Self { expects: CLINIC, is_h2: false, answer_timeout: Duration::from_secs(20), limits, roster: None }
     }
 }
 
@@ -110,7 +112,7 @@ impl Stage {
         };
         let wall = ticking(&clock);
         let desk = Desk::new(settings, Arc::new(ledger), Clock::new(move || wall()), Telemetry::new(None));
-        let generation = generation(&issuer, upstream, set.limits, now);
+        let generation = generation(&issuer, upstream, &set, now);
         let house = House::open(Arc::new(desk), generation).await.expect("a book");
         let tcp = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let address = tcp.local_addr().expect("bound");
@@ -267,7 +269,7 @@ fn book(folder: &Path, now: Time) -> (Ledger, Scribe) {
     Ledger::open(settings(), keys(), now).expect("a book")
 }
 
-fn generation(issuer: &DevelopmentIssuer, upstream: Arc<Upstream>, limits: Limits, now: Time) -> Generation<Fhir> {
+fn generation(issuer: &DevelopmentIssuer, upstream: Arc<Upstream>, set: &Set, now: Time) -> Generation<Fhir> {
     let names = IssuerNames { name: "dev", url: identity::DEVELOPMENT_ISSUER, audience: BASE };
     let issuer = IssuerSettings::new(names, Profile::Development, KeySource::Pinned(issuer.jwks().to_owned()));
     let settings = identity::Settings::new(vec![issuer], vec![BASE.into()]);
@@ -288,7 +290,8 @@ fn generation(issuer: &DevelopmentIssuer, upstream: Arc<Upstream>, limits: Limit
         purpose: "treatment".into(),
         unlabelled: "R".into(),
         relationship_max_age_s: Some(60),
-        limits,
+        roster: set.roster.map(|text| Arc::new(Roster::parse(text).expect("a roster"))),
+        limits: set.limits,
         projections,
         about: About { software_version: "0.0.0".into(), base: BASE.into(), since: now, issuer: None },
     };

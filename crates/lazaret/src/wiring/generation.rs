@@ -52,6 +52,7 @@ pub fn generation(blueprint: &Blueprint, lasting: &Lasting, now: Time) -> anyhow
         purpose: road.purpose.clone(),
         unlabelled: road.unlabelled.clone(),
         relationship_max_age_s: road.relationship.contains(&RelationshipSource::CareTeamQuery).then_some(60),
+        roster: road.roster.as_ref().map(|roster| Arc::clone(&roster.listed)),
         limits: Limits { bytes: road.limits.resource_bytes, depth: JSON_DEPTH },
         projections: Arc::new(projections),
         about,
@@ -79,6 +80,7 @@ fn hash(blueprint: &Blueprint, engine: &Engine, lasting: &Lasting) -> [u8; 32] {
     for source in &blueprint.road.relationship {
         part(format!("{source:?}").as_bytes());
     }
+    part(blueprint.road.roster.as_ref().map(|roster| roster.text.as_bytes()).unwrap_or_default());
     for issuer in &blueprint.issuers {
         let words = [
             &issuer.name,
@@ -90,6 +92,7 @@ fn hash(blueprint: &Blueprint, engine: &Engine, lasting: &Lasting) -> [u8; 32] {
         words.iter().for_each(|word| part(word.as_bytes()));
         part(format!("{:?}", issuer.roles).as_bytes());
         part(issuer.roles_claim.as_deref().unwrap_or_default().as_bytes());
+        issuer.fhir_users.iter().for_each(|people| part(people.name().as_bytes()));
         issuer.acr_levels.iter().for_each(|(acr, level)| part(format!("{acr}={level}").as_bytes()));
         match &issuer.keys {
             KeySource::Pinned(jwks) => part(jwks.as_bytes()),
@@ -155,6 +158,7 @@ fn issuer(issuer: &blueprint::Issuer) -> anyhow::Result<IssuerSettings> {
     if let Some(roles) = &issuer.roles {
         settings.roles = RoleMap::Listed(roles.clone());
     }
+    settings.fhir_users.clone_from(&issuer.fhir_users);
     settings.acr_levels = issuer
         .acr_levels
         .iter()

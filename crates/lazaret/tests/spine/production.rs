@@ -95,6 +95,26 @@ fn check_finds_what_would_fail_open() {
     assert!(!judged(key(0o600)).contains("others may read the key"));
 }
 
+/// A type that nobody may name, an empty list and a file that is not there are told with their lines.
+#[test]
+fn check_judges_issuers_users_and_the_relationship_file() {
+    let replaced = |from: &'static str, to: &'static str| {
+        judged(move |new| {
+            let manifest = new.join("lazaret.toml");
+            let text = std::fs::read_to_string(&manifest).expect("a manifest");
+            assert!(text.contains(from), "{text}");
+            std::fs::write(&manifest, text.replacen(from, to, 1)).expect("written");
+        })
+    };
+    let users = |list: &'static str| replaced("profile = ", list);
+    assert!(users("fhir_users = [\"Device\"]\nprofile = ").contains("`Device` is not what fhirUser can name"));
+    assert!(users("fhir_users = []\nprofile = ").contains("fhir_users is empty"));
+    assert!(!users("fhir_users = [\"Patient\"]\nprofile = ").contains("fhir"));
+    let file = |setting: &'static str| replaced("unlabelled = ", setting);
+    assert!(file("relationship_file = \"teams.csv\"\nunlabelled = ").contains("teams.csv` cannot be read"));
+    assert!(file("relationship_file = \"deny.list\"\nunlabelled = ").contains("relationship file, line 1"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_in_a_folder_of_up_serves_whoever_names_it() {
     let house = House::up();

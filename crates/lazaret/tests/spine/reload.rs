@@ -79,3 +79,37 @@ async fn the_deny_list_acts_by_itself() {
     std::fs::write(house.data.join("deny.list"), "# nobody\n").expect("written");
     assert_eq!(until_not(&caller, &nurse, 401).await.status, 200);
 }
+
+/// Care relationships of a file are part of the rules: they come with a reload, and a file with a fault changes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_relationship_file_comes_with_a_reload() {
+    let house = House::up();
+    let caller = Caller::of(&house);
+    let token = house.token("nurse");
+    let (manifest, file) = (house.data.join("lazaret.toml"), house.data.join("care-teams.csv"));
+    let before = caller.get("/fhir/Patient/p011", Some(&token)).await;
+    assert_eq!(before.status, 404);
+    let text = std::fs::read_to_string(&manifest).expect("a manifest");
+    let named = text.replace("deny = ", "relationship_file = \"care-teams.csv\"\ndeny = ");
+    assert_ne!(text, named);
+    std::fs::write(&manifest, named).expect("written");
+    std::fs::write(&file, "care_team,patient,member,from,until\nnight,p011,Practitioner/nurse-1,2026-02-30,\n")
+        .expect("written");
+    house.signal("-HUP");
+    while !house.log().contains("relationship file, line 2: from is not a day") {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(caller.get("/fhir/Patient/p011", Some(&token)).await.status, 404);
+    std::fs::write(&file, "care_team,patient,member,from,until\nnight,p011,Practitioner/nurse-1,,\n").expect("written");
+    house.signal("-HUP");
+    while !house.log().contains("reloaded\n") || generations(&house) < 2 {
+        tokio::task::yield_now().await;
+    }
+    let after = caller.get("/fhir/Patient/p011", Some(&token)).await;
+    assert_eq!(after.status, 200);
+    let (old, new) = (house.record_of(before.trace()), house.record_of(after.trace()));
+    assert_ne!(old["generation"], new["generation"], "the file is part of the generation's hash");
+    assert!(new.to_string().contains("file+query:CareTeam"), "{new}");
+    let explained = house.lazaret(&["explain", "--as", "nurse", "Patient/p011"]);
+    assert!(String::from_utf8_lossy(&explained.stdout).starts_with("200 permitted"));
+}

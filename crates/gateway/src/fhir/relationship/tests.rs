@@ -92,18 +92,17 @@ fn only_links_below_the_same_base_are_followed() {
 
 #[test]
 fn a_lookup_is_used_for_less_than_its_age_and_never_after_the_clock_went_back() {
-    let relationships = Relationships::new(60);
     let at = Time::from_seconds(1000);
     let found = Found { at, care_teams: Vec::new() };
     for (now, expect) in [(1000, true), (1044, true), (1045, false), (1060, false), (999, false)] {
-        assert_eq!(relationships.is_fresh(&found, Time::from_seconds(now)), expect, "{now}");
+        assert_eq!(is_fresh(&found, 60, Time::from_seconds(now)), expect, "{now}");
     }
 }
 
 /// However many people come, memory is bounded.
 #[test]
 fn people_are_forgotten_when_there_are_too_many() {
-    let relationships = Relationships::new(60);
+    let relationships = Relationships::new(None, Some(60));
     let practitioner = ResourceType::from_name("Practitioner").expect("R4");
     let who = |n: usize| (practitioner, LocalId::new(&format!("n{n}")).expect("an id"));
     let held = relationships.cell(&who(0));
@@ -112,4 +111,29 @@ fn people_are_forgotten_when_there_are_too_many() {
     }
     assert!(relationships.known.lock().expect("test").len() <= PEOPLE);
     assert!(Arc::ptr_eq(&held, &relationships.cell(&who(0))), "whoever is being looked up keeps the cell");
+}
+
+/// Either source is enough; the record says which there were, and the first end counts.
+#[test]
+fn file_and_lookup_are_united() {
+    let id = |text: &str| LocalId::new(text).expect("an id");
+    let at = |seconds| Some(Time::from_seconds(seconds));
+    let looked_up = || Relationship {
+        care_teams: vec![(id("t1"), id("p1"))],
+        source: "file+query:CareTeam",
+        age_s: 12,
+        valid_until: at(60),
+    };
+    let listed = |valid_until| Listed { care_teams: vec![(id("t1"), id("p1")), (id("t2"), id("p2"))], valid_until };
+    for (ends, expect) in [(None, at(60)), (at(30), at(30)), (at(90), at(60))] {
+        let both = with(looked_up(), listed(ends));
+        assert_eq!(both.care_teams, [(id("t1"), id("p1")), (id("t2"), id("p2"))]);
+        assert_eq!((both.source, both.age_s, both.valid_until), ("file+query:CareTeam", 12, expect));
+    }
+    let alone = with(Relationship::default(), listed(at(30)));
+    assert_eq!((alone.care_teams.len(), alone.valid_until), (2, at(30)));
+    let roster = Some(Arc::new(Roster::default()));
+    assert_eq!(source(&roster, Lookup::None), "file");
+    assert_eq!(source(&roster, Lookup::Failed), "file+query:CareTeam:failed");
+    assert_eq!(source(&None, Lookup::Failed), "query:CareTeam:failed");
 }

@@ -1,10 +1,13 @@
 //! What every program here may do: name the states, hold one, and climb.
-async fn climb(declared: passage::Declared<gateway::fhir::Fhir>, road: &gateway::fhir::Fhir, at: &identity::Verifier) {
-    let Ok(forwarded) = declared.forward(road).await else { return };
-    let Ok(filtered) = forwarded.filter(road, at) else { return };
-    let _recorded: Result<passage::Recorded, passage::Silence> = filtered.record().await;
+use gateway::fhir::Fhir;
+async fn climb(declared: passage::Declared<Fhir>, at: &passage::Generation<Fhir>, house: &passage::House<Fhir>) {
+    let Ok(forwarded) = declared.forward(&at.road).await else { return };
+    let Ok(filtered) = forwarded.filter(at, house).await else { return };
+    let Ok((_recorded, _pump)) = filtered.record(at, house).await else { return };
+    let _recorded: passage::Recorded = _recorded;
+    let _pump: Option<passage::Pump<Fhir>> = _pump;
     let _also = (ledger::Proof::Record, evidence::Leaf::Closed, lexicon::Reason::Bug);
-    let _too: Option<(policy::Plan, fhir::Limits)> = None;
+    let _too: Option<(policy::Plan, fhir::Limits, passage::Plans)> = None;
 }
 fn main() {
     let _ = climb;

@@ -1,6 +1,7 @@
-//! The plan that was decided is the plan that filters.
-fn swap(mut authorized: passage::Authorized<gateway::fhir::Fhir>, other: policy::Plan) {
-    authorized.plan = other;
+//! The plans that were decided are the plans that filter.
+use gateway::fhir::Fhir;
+fn swap(mut authorized: passage::Authorized<Fhir>, other: passage::Authorized<Fhir>) {
+    authorized.permitted = other.permitted;
 }
 fn main() {
     let _ = swap;

@@ -35,9 +35,19 @@ fn a6_what_cannot_be_enforced_grants_nothing() {
         "_include=x",
         "_revinclude=x",
         "unknown=x",
-        "date=ge2020",
+        "date:missing=true",
+        "date=ap2020",
+        "date=2020-13",
+        "date=",
+        "value-quantity=5||",
+        "value-quantity=five",
+        "code-value-quantity=x",
+        "value-string:exact=x",
+        "value-string:contains=x",
         "Category=x",
-        "_lastUpdated=gt2020",
+        "_lastUpdated=gt20",
+        "subject:Patient=me",
+        "subject:identifier=x",
         "_content=x",
         "gender=male",
         "category",
@@ -77,9 +87,16 @@ fn a6_what_cannot_be_enforced_grants_nothing() {
             "{query}"
         );
     }
-    for query in
-        ["active=yes", "active=http://x|true", "active=TRUE", "name=x", "birthdate=2020", "telecom=x", "deceased=true"]
-    {
+    for query in [
+        "active=yes",
+        "active=http://x|true",
+        "active=TRUE",
+        "phonetic=x",
+        "birthdate=x",
+        "deceased=no",
+        "name=",
+        "near=1|1",
+    ] {
         assert_eq!(reading(&format!("user/Patient.r?{query}"), "Patient"), "scope.not-modelled", "{query}");
     }
     let values = |n: usize| format!("user/Observation.r?code={}", vec!["a"; n].join(","));
@@ -175,6 +192,40 @@ fn granular_parameters_are_judged_on_the_resource() {
         "focus=Patient/me",
     ] {
         check(query, false);
+    }
+}
+
+/// Dates, text, numbers and amounts too, as a search would judge them.
+#[test]
+fn granular_parameters_of_every_kind_are_judged() {
+    let observation = json!({
+        "resourceType": "Observation",
+        "effectiveDateTime": "2024-03-01T10:00:00Z",
+        "code": { "coding": [{ "code": "glucose" }] },
+        "valueQuantity": { "value": 5.4, "system": "http://unitsofmeasure.org", "code": "mmol/L" },
+    });
+    for (query, expect) in [
+        ("date=ge2024", true),
+        ("date=2024-03-01", true),
+        ("date=gt2024-03-01", false),
+        ("value-quantity=gt5", true),
+        ("value-quantity=5.4|http://unitsofmeasure.org|mmol/L", true),
+        ("value-quantity=5.4||mg", false),
+        ("code-value-quantity=glucose$gt5", true),
+        ("code-value-quantity=glucose$lt5", false),
+        ("date=ge2024&value-quantity=lt5", false),
+    ] {
+        assert_eq!(admits(&format!("user/Observation.rs?{query}"), &observation), expect, "{query}");
+    }
+    let patient = json!({ "resourceType": "Patient", "name": [{ "family": "Müller" }], "birthDate": "1970-05-01" });
+    for (query, expect) in [
+        ("name=mul", true),
+        ("family=Mull", true),
+        ("name=ller", false),
+        ("birthdate=1970", true),
+        ("deceased=true", false),
+    ] {
+        assert_eq!(admits(&format!("user/Patient.rs?{query}"), &patient), expect, "{query}");
     }
 }
 

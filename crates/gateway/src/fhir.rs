@@ -1,8 +1,16 @@
 //! The FHIR road: REST requests of R4 in, one upstream FHIR server behind it.
 
+mod chain;
+mod cursor;
 mod facts;
+mod history;
+mod include;
+mod legs;
 mod relationship;
 mod road;
+mod scan;
+mod search;
+mod sieve;
 mod statement;
 mod upstream;
 
@@ -10,10 +18,14 @@ pub use facts::{Reading, facts};
 pub use relationship::{Roster, RosterError};
 pub use upstream::{Upstream, UpstreamError, UpstreamSettings};
 
-use ::fhir::{Base, Limits, Projected, Projections, capability::About};
+use ::fhir::{Base, EntryLimits, Limits, Projected, Projections, capability::About};
 use bytes::Bytes;
+use history::History;
 use passage::{Disclosed, Validator, Whole};
 use relationship::Relationships;
+use scan::Spent;
+use seal::CursorKeys;
+use search::{Piece, Run};
 use statement::Statement;
 use std::{fmt, sync::Arc};
 
@@ -33,6 +45,36 @@ pub struct Settings {
     pub projections: Arc<Projections>,
     /// What the server says of itself; its `base` is the URL that clients use.
     pub about: About,
+    /// What one search may cost.
+    pub caps: Caps,
+    /// Seal the positions of pages.
+    pub cursors: Arc<CursorKeys>,
+}
+
+/// What one request may cost. Beyond the first two it is refused as too broad: an answer that stops somewhere would be
+/// taken for a whole one.
+#[derive(Clone, Copy, Debug)]
+pub struct Caps {
+    /// Pages of the upstream.
+    pub pages: u32,
+    /// Entries of the upstream.
+    pub entries: u32,
+    /// Matches on a page of ours, if the client does not say.
+    pub page: u32,
+    /// Matches on a page of ours, whatever the client says.
+    pub most: u32,
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Self { pages: 200, entries: 10_000, page: 50, most: 1000 }
+    }
+}
+
+impl Settings {
+    fn page_limits(&self) -> EntryLimits {
+        EntryLimits { entry: self.limits, ..EntryLimits::PAGE }
+    }
 }
 
 /// The road. Cheap to make anew when the rules change.
@@ -51,6 +93,17 @@ impl Fhir {
         let relationships = Relationships::new(settings.roster.clone(), settings.relationship_max_age_s);
         Self { settings, upstream, base, relationships, statement: Statement::default() }
     }
+}
+
+/// A long answer under way.
+pub struct Flow {
+    under: Under,
+    spent: Spent,
+}
+
+enum Under {
+    Search(Box<Run>),
+    History(History),
 }
 
 /// What the filter let through. Made in one place, from what only the filter and the gateway's own words can be.
@@ -72,6 +125,8 @@ impl fmt::Debug for Filtrate {
 /// What may become a filtrate.
 enum Clean {
     Projected(Projected, Vec<Disclosed>),
+    /// Of a Bundle that is written from projections and our own words.
+    Piece(Piece),
     /// Rebuilt by allow-list from the upstream's own statement.
     Statement(Bytes),
     /// Our own words entirely.
@@ -83,15 +138,22 @@ const JSON: &str = "application/json";
 
 impl Filtrate {
     fn mint(clean: Clean) -> Self {
-        let (media_type, body, withheld, disclosed, validator) = match clean {
-            Clean::Projected(projected, disclosed) => {
-                let withheld = projected.withheld();
-                (FHIR_JSON, projected.into_bytes().into(), withheld, disclosed, Validator::Strong)
-            }
-            Clean::Statement(body) => (FHIR_JSON, body, 0, Vec::new(), Validator::None),
-            Clean::Configuration(body) => (JSON, body, 0, Vec::new(), Validator::None),
+        let own = |media_type, body| {
+            let (disclosed, validator) = (Vec::new(), Validator::None);
+            Self { media_type, body, returned: 0, withheld: 0, disclosed, validator }
         };
-        Self { media_type, body, returned: disclosed.len() as u64, withheld, disclosed, validator }
+        match clean {
+            Clean::Projected(projected, disclosed) => {
+                let (returned, withheld) = (disclosed.len() as u64, projected.withheld());
+                let body = projected.into_bytes().into();
+                Self { media_type: FHIR_JSON, body, returned, withheld, disclosed, validator: Validator::Strong }
+            }
+            Clean::Piece(Piece { body, returned, withheld, disclosed }) => {
+                Self { returned, withheld, disclosed, ..own(FHIR_JSON, body.into()) }
+            }
+            Clean::Statement(body) => own(FHIR_JSON, body),
+            Clean::Configuration(body) => own(JSON, body),
+        }
     }
 }
 

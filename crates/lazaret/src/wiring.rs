@@ -68,6 +68,7 @@ pub fn run(manifest: &Path) -> anyhow::Result<ExitCode> {
 pub fn create_book(book: &Book, now: Time) -> anyhow::Result<()> {
     private_folder(&book.pseudonym_keys)?;
     let pseudonyms = seal::PseudonymKeys::create(&book.pseudonym_keys)?;
+    seal::CursorKeys::create(&book.pseudonym_keys)?;
     let log = seal::LogKey::create(&book.log_key)?;
     Ok(Ledger::create(&settings_of(book), &ledger::Keys { pseudonyms, log }, now)?)
 }
@@ -81,7 +82,7 @@ pub fn private_folder(path: &Path) -> anyhow::Result<()> {
 /// Everything of a blueprint that can be judged without serving: policies, projections, certificates, keys.
 pub fn judge(blueprint: &Blueprint) -> anyhow::Result<()> {
     let _acceptors = acceptors(blueprint)?;
-    let lasting = lasting(&blueprint.road)?;
+    let lasting = lasting(blueprint)?;
     generation::generation(blueprint, &lasting, process::now())?;
     keys_of(&blueprint.book)?;
     Ok(())
@@ -111,7 +112,7 @@ pub fn serve(serving: Serving) -> anyhow::Result<ExitCode> {
 async fn together(serving: Serving, ledger: Arc<Ledger>, telemetry: Telemetry) -> anyhow::Result<Deadline> {
     let Serving { blueprint, manifest, material, doors, beside, operators, ready } = serving;
     let mut stop = process::Stop::new()?;
-    let lasting = lasting(&blueprint.road)?;
+    let lasting = lasting(&blueprint)?;
     let front = acceptors(&blueprint)?;
     let desk = Arc::new(Desk::new(desk_settings(&blueprint.road), ledger, Clock::new(process::now), telemetry));
     let first = generation::generation(&blueprint, &lasting, process::now())?;
@@ -259,7 +260,8 @@ fn material(pair: &blueprint::Pair) -> anyhow::Result<identity::Material> {
 }
 
 /// What reloads do not touch: the upstream's pool. Its certificates change with a restart.
-fn lasting(road: &blueprint::Road) -> anyhow::Result<Lasting> {
+fn lasting(blueprint: &Blueprint) -> anyhow::Result<Lasting> {
+    let road = &blueprint.road;
     let mut settings = UpstreamSettings::new(&road.upstream.base);
     settings.answer_timeout = Duration::from_secs(road.limits.upstream_timeout_s);
     let upstream = Arc::new(Upstream::new(settings, hops::to_upstream(road)?)?);
@@ -267,7 +269,8 @@ fn lasting(road: &blueprint::Road) -> anyhow::Result<Lasting> {
     let mut made_from = format!("{}\n{}\n{}\n", from.base, from.address, from.identity).into_bytes();
     made_from.extend_from_slice(&from.trust);
     made_from.extend_from_slice(&from.client.certificate);
-    Ok(Lasting { upstream, made_from })
+    let cursors = Arc::new(seal::CursorKeys::open_or_create(&blueprint.book.pseudonym_keys)?);
+    Ok(Lasting { upstream, cursors, made_from })
 }
 
 fn desk_settings(road: &blueprint::Road) -> passage::Settings {

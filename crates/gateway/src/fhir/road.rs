@@ -1,29 +1,44 @@
-//! The stations of a FHIR read.
+//! The stations of a FHIR request. What is asked for by id is fetched at *forward*. A search is fetched at *filter*: what
+//! to ask the upstream for follows from the plan.
 
-use super::{Clean, FHIR_JSON, Fhir, Filtrate, Reading, facts};
+use super::{
+    Clean, FHIR_JSON, Fhir, Filtrate, Flow, Under,
+    history::History,
+    scan::{Errand, Spent},
+    search::Run,
+    sieve::grants,
+};
 use ::fhir::{
-    Grant, Scanned, Scopes,
+    Grant, Scanned,
     capability::smart_configuration,
     outcome::outcome,
     request::{Asked, Line, accept, parse, unanswered},
 };
 use bytes::Bytes;
-use lexicon::{Facts, Halt, Interaction, Kind, Principal, Reason, Relationship, ResourceType, Verdict};
-use passage::{Answer, Class, Classes, Disclosed, Moment, Notes, Refusal, Road, Sight, Told, Words, Yield};
-use std::convert::Infallible;
+use lexicon::{Halt, Interaction, Kind, LocalId, Principal, Reason, Relationship, ResourceType};
+use passage::{Answer, Class, Classes, Moment, Notes, Refusal, Road, Sight, Told, Words, Yield};
 
 /// What an upstream, or the gateway itself, has to say to an ask.
 pub enum Raw {
     Resource(Scanned),
+    Version(Box<Version>),
+    /// Nothing yet: it is asked when it is known what for.
+    Search,
     Statement(Bytes),
     Configuration(Bytes),
+}
+
+/// An old version, and the resource as it is now.
+pub struct Version {
+    current: Scanned,
+    version: Scanned,
 }
 
 impl Road for Fhir {
     type Ask = Asked;
     type Raw = Raw;
     type Filtrate = Filtrate;
-    type Flow = Infallible;
+    type Flow = Flow;
 
     fn name(&self) -> &'static str {
         "fhir"
@@ -57,24 +72,47 @@ impl Road for Fhir {
         if let Some(reason) = unanswered(asked.interaction) {
             return Err(reason.into());
         }
-        let scopes = match asked.resource_type {
-            Some(resource_type) => {
-                grants(principal, asked.interaction, resource_type)?.iter().map(Grant::text).collect()
-            }
-            None => Vec::new(),
+        let further = match asked.interaction {
+            Interaction::SearchType | Interaction::SearchCompartment => self.wanted(principal, asked)?.search.types(),
+            Interaction::HistoryInstance => self.history_cursor(principal, asked).map(|_| Vec::new())?,
+            _ => Vec::new(),
         };
-        let (action, purpose) = (asked.interaction.action(), self.settings.purpose.clone());
-        Ok(Class { action, resource_type: asked.resource_type, scopes, purpose }.into())
+        let class = |resource_type: Option<ResourceType>| {
+            let granted = resource_type.map(|of| grants(principal, asked.interaction, of)).transpose()?;
+            let scopes = granted.iter().flatten().map(Grant::text).collect();
+            Ok(Class {
+                action: asked.interaction.action(),
+                resource_type,
+                scopes,
+                purpose: self.settings.purpose.clone(),
+            })
+        };
+        let first = class(asked.resource_type)?;
+        let further = further.into_iter().map(|of| class(Some(of))).collect::<Result<_, Halt>>()?;
+        Ok(Classes { first, further })
     }
 
     async fn forward(&self, asked: &Asked, moment: Moment) -> Told<Raw> {
         let about = &self.settings.about;
         match (asked.interaction, asked.resource_type, &asked.id) {
-            (Interaction::Read, Some(resource_type), Some(id)) => {
+            (Interaction::Read | Interaction::HistoryInstance, Some(resource_type), Some(id)) => {
                 let path = format!("/{resource_type}/{}", id.reveal());
                 let Told { notes, outcome } = self.upstream.read(&path, moment.trace, self.settings.limits).await;
                 Told { notes, outcome: outcome.map(Raw::Resource) }
             }
+            (Interaction::Vread, Some(resource_type), Some(id)) => {
+                let Some(number) = &asked.version else { return Err(Reason::Bug).into() };
+                let path = format!("/{resource_type}/{}", id.reveal());
+                let current = self.upstream.read(&path, moment.trace, self.settings.limits).await;
+                let (notes, current) = match current {
+                    Told { notes, outcome: Ok(current) } => (notes, current),
+                    Told { notes, outcome: Err(why) } => return Told { notes, outcome: Err(why) },
+                };
+                let path = format!("{path}/_history/{}", number.reveal());
+                let Told { outcome, .. } = self.upstream.read(&path, moment.trace, self.settings.limits).await;
+                Told { notes, outcome: outcome.map(|version| Raw::Version(Box::new(Version { current, version }))) }
+            }
+            (Interaction::SearchType | Interaction::SearchCompartment, ..) => Told::new(Ok(Raw::Search)),
             (Interaction::Capabilities, ..) => {
                 let Told { notes, outcome } = self.statement.current(&self.upstream, about, moment).await;
                 Told { notes, outcome: outcome.map(Raw::Statement) }
@@ -88,49 +126,36 @@ impl Road for Fhir {
 
     /// A hidden resource costs its scan and its judgement, an absent one does not: microseconds for most resources,
     /// milliseconds at the limit, beside a round trip and a sync that both share. That residual is accepted.
-    async fn filter(&self, raw: Raw, sight: &Sight<'_, Asked>, _: Moment) -> Told<Yield<Filtrate, Infallible>> {
-        let resource = match raw {
-            Raw::Resource(resource) => resource,
-            Raw::Statement(body) => return Told::new(Ok(Yield::Whole(Filtrate::mint(Clean::Statement(body))))),
-            Raw::Configuration(body) => return Told::new(Ok(Yield::Whole(Filtrate::mint(Clean::Configuration(body))))),
-        };
-        if (sight.ask.resource_type, &sight.ask.id) != (Some(resource.resource_type()), &resource.id()) {
-            return Err(Reason::UpstreamMismatch).into();
-        }
-        let reading = Reading { base: &self.base, unlabelled: &self.settings.unlabelled };
-        let facts = facts(&resource, &reading, sight.relationship);
-        let mut notes = Notes { patient: facts.patient.clone(), ..Notes::default() };
-        let grants = match reaching(sight, &facts) {
-            Ok(grants) => grants,
-            Err(reason) => return Told { notes, outcome: Err(reason.into()) },
-        };
-        // Policy before the scopes' parameters: what it shows bounds what they may look at.
-        match sight.plan().judge(&facts) {
-            Verdict::Permit { groups, policies } => {
-                let projection = self.settings.projections.compile(facts.resource_type, &groups);
-                let launched = sight.principal.patient.as_ref();
-                let admits = |grant: &Grant| {
-                    grant.reads_only(&projection) && grant.admits(&resource, launched, facts.patient.as_ref()).is_ok()
-                };
-                // One granted scope that admits the resource is enough.
-                if !grants.iter().any(admits) {
-                    return Told { notes, outcome: Err(Reason::ScopeGranular.into()) };
-                }
-                let (resource_type, patient) = (facts.resource_type, facts.patient.clone());
-                // Its id is the one that was asked for.
-                let id = sight.ask.id.clone();
-                let disclosed = id.map(|id| Disclosed { resource_type, id, patient }).into_iter().collect();
-                let projected = resource.project(&projection, &self.base);
-                notes.groups = groups;
-                notes.policies = policies;
-                Told { notes, outcome: Ok(Yield::Whole(Filtrate::mint(Clean::Projected(projected, disclosed)))) }
+    async fn filter(&self, raw: Raw, sight: &Sight<'_, Asked>, moment: Moment) -> Told<Yield<Filtrate, Flow>> {
+        let errand = Errand { road: self, sight, moment };
+        let mut notes = Notes::default();
+        let outcome = match raw {
+            Raw::Statement(body) => Ok(Yield::Whole(Filtrate::mint(Clean::Statement(body)))),
+            Raw::Configuration(body) => Ok(Yield::Whole(Filtrate::mint(Clean::Configuration(body)))),
+            Raw::Resource(current) if sight.ask.interaction == Interaction::HistoryInstance => {
+                let visible = errand.one(&current, &mut notes).map(|_| ());
+                let begun = visible.and_then(|()| History::begin(&errand).map_err(Halt::new));
+                begun.map(|history| flow(Under::History(history)))
             }
-            Verdict::Refuse { reason, policies } => Told { notes, outcome: Err(Halt::by(reason, policies)) },
-        }
+            Raw::Resource(resource) => errand.one(&resource, &mut notes).map(Yield::Whole),
+            Raw::Version(both) => errand.version(&both, &mut notes).map(Yield::Whole),
+            Raw::Search => {
+                let begun = self.wanted(sight.principal, sight.ask).and_then(|wanted| Run::begin(wanted, &errand));
+                begun.map(|run| flow(Under::Search(Box::new(run)))).map_err(Halt::new)
+            }
+        };
+        Told { notes, outcome }
     }
 
-    async fn next(&self, flow: &mut Infallible, _: &Sight<'_, Asked>, _: Moment) -> Told<Option<Filtrate>> {
-        match *flow {}
+    async fn next(&self, flow: &mut Flow, sight: &Sight<'_, Asked>, moment: Moment) -> Told<Option<Filtrate>> {
+        let errand = Errand { road: self, sight, moment };
+        let Flow { under, spent } = flow;
+        let piece = match under {
+            Under::Search(run) => run.next(&errand, spent).await,
+            Under::History(history) => history.next(&errand, spent).await,
+        };
+        let outcome = piece.map(|piece| piece.map(|piece| Filtrate::mint(Clean::Piece(piece)))).map_err(Halt::new);
+        Told { notes: flow.spent.notes(), outcome }
     }
 
     fn explain(&self, refusal: &Refusal) -> Answer {
@@ -154,7 +179,13 @@ impl Fhir {
             // Another path is no place of this server.
             _ => return Err(Reason::RequestTypeUnknown),
         };
-        parse(Line { method: words.method, path, query: words.query, if_none_exist: words.if_none_exist, form: None })
+        parse(Line {
+            method: words.method,
+            path,
+            query: words.query,
+            if_none_exist: words.if_none_exist,
+            form: words.form,
+        })
     }
 
     /// What is answered has no body and is asked for in JSON. What is not answered says so first.
@@ -173,13 +204,43 @@ impl Fhir {
     }
 }
 
-fn grants(principal: &Principal, interaction: Interaction, of: ResourceType) -> Result<Vec<Grant>, Reason> {
-    Scopes::parse(&principal.scopes).covering(principal.kind, interaction, of)
+fn flow(under: Under) -> Yield<Filtrate, Flow> {
+    Yield::Flow(Flow { under, spent: Spent::default() })
 }
 
-/// The grants that reach into the compartment of the resource, shown or not.
-fn reaching(sight: &Sight<'_, Asked>, facts: &Facts) -> Result<Vec<Grant>, Reason> {
-    let mut grants = grants(sight.principal, sight.ask.interaction, facts.resource_type)?;
-    grants.retain(|grant| grant.reaches(sight.principal.patient.as_ref(), facts.patient.as_ref()));
-    if grants.is_empty() { Err(Reason::ScopePatient) } else { Ok(grants) }
+impl Errand<'_> {
+    /// The resource that was asked for by its id.
+    fn one(&self, resource: &Scanned, notes: &mut Notes) -> Result<Filtrate, Halt> {
+        let asked = self.sight.ask;
+        let Some((of, id)) = asked.resource_type.zip(asked.id.clone()) else { return Err(Reason::Bug.into()) };
+        if (of, Some(&id)) != (resource.resource_type(), resource.id().as_ref()) {
+            return Err(Reason::UpstreamMismatch.into());
+        }
+        let grants = self.grants(of)?;
+        let sieve = self.sieve(of, &grants)?;
+        let seen = sieve.see(resource).map_err(|unseen| {
+            notes.patient = unseen.patient;
+            unseen.why
+        })?;
+        notes.patient = seen.patient().cloned();
+        notes.groups.clone_from(&seen.groups);
+        notes.policies.clone_from(&seen.policies);
+        Ok(Filtrate::mint(Clean::Projected(seen.project(), vec![seen.disclosed(id)])))
+    }
+
+    /// A version, of a resource that may be seen as it is now. Its number is shown only where nothing is withheld; where
+    /// it is not, asking by number would tell how often what is hidden has changed.
+    fn version(&self, both: &Version, notes: &mut Notes) -> Result<Filtrate, Halt> {
+        self.one(&both.current, notes)?;
+        let number = both.version.strings_at(&["meta", "versionId"]);
+        let asked = self.sight.ask.version.as_ref().map(LocalId::reveal);
+        if !matches!(number.as_slice(), [only] if Some(only.as_ref()) == asked) {
+            return Err(Reason::UpstreamMismatch.into());
+        }
+        let shown = self.one(&both.version, notes).map_err(|why| match why.reason {
+            Reason::UpstreamMismatch => why,
+            _ => Halt { reason: Reason::VersionHidden, ..why },
+        })?;
+        if shown.withheld > 0 { Err(Reason::VersionHidden.into()) } else { Ok(shown) }
+    }
 }

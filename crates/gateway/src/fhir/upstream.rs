@@ -6,7 +6,10 @@ use crate::{
     fetch::destination,
     wire::Connector,
 };
-use ::fhir::{Filter, Limits, Scanned};
+use ::fhir::{
+    Filter, Limits, Scanned,
+    bundle::{BundleKind, Entries, Entry, EntryLimits, Tail},
+};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Empty};
@@ -18,7 +21,7 @@ use hyper_util::{
 use lexicon::{Halt, Reason, Trace};
 use passage::{Notes, Told};
 use std::{sync::Arc, time::Duration};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// Bytes handed to the filter at a time.
 const PIECE: usize = 16 * 1024;
@@ -91,6 +94,26 @@ impl Upstream {
         })
     }
 
+    /// Opens a page of a search or a history. Its entries are read as they arrive.
+    pub(super) async fn page(&self, ask: &Turn<'_>, notes: &mut Notes) -> Result<Paged, Reason> {
+        let opening = timeout(self.settings.answer_timeout, self.ask(ask.path, ask.trace)).await;
+        let response = opening.unwrap_or(Err(Reason::UpstreamTimeout))?;
+        note(&response, notes);
+        let (head, body) = response.into_parts();
+        match head.status.as_u16() {
+            200 => {}
+            400..=499 => {
+                pour_away(body).await;
+                return Ok(Paged::Refused(head.status));
+            }
+            500..=599 => return Err(Reason::UpstreamFailed),
+            _ => return Err(Reason::UpstreamSearch),
+        }
+        acceptable(&head.headers).map_err(|_| Reason::UpstreamPage)?;
+        let patience = self.settings.answer_timeout;
+        Ok(Paged::Page(Page { body, arrived: Bytes::new(), entries: Entries::new(ask.kind, ask.limits), patience }))
+    }
+
     async fn get(&self, path: &str, trace: Trace, sieve: Sieve) -> Fetched<Sieve> {
         let mut notes = Notes::default();
         let outcome = timeout(self.settings.answer_timeout, self.exchange(path, trace, sieve, &mut notes)).await;
@@ -99,11 +122,7 @@ impl Upstream {
 
     async fn exchange(&self, path: &str, trace: Trace, mut sieve: Sieve, notes: &mut Notes) -> Result<Sieve, Reason> {
         let response = self.ask(path, trace).await?;
-        if let Some(hop) = response.extensions().get::<Hop>() {
-            notes.upstream_peer.clone_from(&hop.peer);
-            notes.upstream_tls.clone_from(&hop.tls);
-        }
-        notes.upstream_status = Some(response.status().as_u16());
+        note(&response, notes);
         let (head, mut body) = response.into_parts();
         if let Err(reason) = meaning(head.status) {
             pour_away(body).await;
@@ -144,6 +163,66 @@ impl Upstream {
             .body(Empty::new())
             .map_err(|_| Reason::Bug)
     }
+}
+
+/// Which page, and what it may cost.
+pub(super) struct Turn<'a> {
+    pub path: &'a str,
+    pub kind: BundleKind,
+    pub limits: EntryLimits,
+    pub trace: Trace,
+}
+
+/// What an upstream says to that.
+pub(super) enum Paged {
+    Page(Page),
+    /// It does not understand the query, or does not want it.
+    Refused(StatusCode),
+}
+
+/// A page while it arrives. Of it, one entry and one chunk are in memory.
+pub(super) struct Page {
+    body: Incoming,
+    arrived: Bytes,
+    entries: Entries,
+    /// How long the rest may be waited for; what the reader takes for itself does not count.
+    patience: Duration,
+}
+
+impl Page {
+    pub async fn next(&mut self) -> Result<Option<Entry>, Reason> {
+        loop {
+            if let Some(entry) = self.entries.next() {
+                return Ok(Some(entry));
+            }
+            if !self.arrived.is_empty() {
+                let piece = self.arrived.split_to(PIECE.min(self.arrived.len()));
+                self.entries.push(&piece)?;
+                continue;
+            }
+            let began = Instant::now();
+            let frame = timeout(self.patience, self.body.frame()).await.map_err(|_| Reason::UpstreamTimeout)?;
+            self.patience = self.patience.saturating_sub(began.elapsed());
+            let Some(frame) = frame else { return Ok(None) };
+            // Trailers say nothing.
+            if let Ok(data) = frame.map_err(|_| Reason::UpstreamFailed)?.into_data() {
+                self.arrived = data;
+            }
+        }
+    }
+
+    /// After the last entry: the page was a whole one, and how it goes on.
+    pub fn finish(self) -> Result<Tail, Reason> {
+        self.entries.finish()
+    }
+}
+
+fn note(response: &Response<Incoming>, notes: &mut Notes) {
+    if let Some(hop) = response.extensions().get::<Hop>() {
+        notes.upstream_peer.clone_from(&hop.peer);
+        notes.upstream_tls.clone_from(&hop.tls);
+    }
+    notes.upstream_status = Some(response.status().as_u16());
 }
 
 /// What a fetch came to, before it is told to the door.

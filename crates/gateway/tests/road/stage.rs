@@ -5,7 +5,7 @@ use bytes::Bytes;
 use fhir::{Limits, Projections, capability::About};
 use gateway::{
     Destination, Dial, DialFailed, Dialled, Hop,
-    fhir::{Fhir, Roster, Settings, Upstream, UpstreamSettings},
+    fhir::{Caps, Fhir, Roster, Settings, Upstream, UpstreamSettings},
 };
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
@@ -18,6 +18,7 @@ use ledger::{Keys, Ledger, Scribe};
 use lexicon::{Challenge, Time};
 use passage::{Clock, Deadline, Desk, Generation, House, Telemetry, Timeouts, listen};
 use policy::{Engine, Sources};
+use seal::CursorKeys;
 use serde_json::{Value, json};
 use std::{
     future::Future,
@@ -60,12 +61,20 @@ pub struct Set {
     pub limits: Limits,
     /// Care relationships from a file.
     pub roster: Option<&'static str>,
+    pub caps: Caps,
 }
 
 impl Default for Set {
     fn default() -> Self {
         let limits = Limits { bytes: 64 * 1024, depth: 32 };
-        Self { expects: CLINIC, is_h2: false, answer_timeout: Duration::from_secs(20), limits, roster: None }
+        Self {
+            expects: CLINIC,
+            is_h2: false,
+            answer_timeout: Duration::from_secs(20),
+            limits,
+            roster: None,
+            caps: Caps::default(),
+        }
     }
 }
 
@@ -112,7 +121,8 @@ impl Stage {
         };
         let wall = ticking(&clock);
         let desk = Desk::new(settings, Arc::new(ledger), Clock::new(move || wall()), Telemetry::new(None));
-        let generation = generation(&issuer, upstream, &set, now);
+        let cursors = seal::CursorKeys::create(&folder.path().join("keys")).expect("keys");
+        let generation = generation(&issuer, upstream, &set, Arc::new(cursors), now);
         let house = House::open(Arc::new(desk), generation).await.expect("a book");
         let tcp = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let address = tcp.local_addr().expect("bound");
@@ -269,7 +279,13 @@ fn book(folder: &Path, now: Time) -> (Ledger, Scribe) {
     Ledger::open(settings(), keys(), now).expect("a book")
 }
 
-fn generation(issuer: &DevelopmentIssuer, upstream: Arc<Upstream>, set: &Set, now: Time) -> Generation<Fhir> {
+fn generation(
+    issuer: &DevelopmentIssuer,
+    upstream: Arc<Upstream>,
+    set: &Set,
+    cursors: Arc<CursorKeys>,
+    now: Time,
+) -> Generation<Fhir> {
     let names = IssuerNames { name: "dev", url: identity::DEVELOPMENT_ISSUER, audience: BASE };
     let issuer = IssuerSettings::new(names, Profile::Development, KeySource::Pinned(issuer.jwks().to_owned()));
     let settings = identity::Settings::new(vec![issuer], vec![BASE.into()]);
@@ -294,6 +310,8 @@ fn generation(issuer: &DevelopmentIssuer, upstream: Arc<Upstream>, set: &Set, no
         limits: set.limits,
         projections,
         about: About { software_version: "0.0.0".into(), base: BASE.into(), since: now, issuer: None },
+        caps: set.caps,
+        cursors,
     };
     Generation { verifier, engine, road: Fhir::new(settings, upstream), hash: [3; 32] }
 }

@@ -5,19 +5,21 @@ use crate::blueprint::{self, Blueprint, KeySource};
 use crate::manifest::{Profile, RelationshipSource};
 use anyhow::Context;
 use fhir::{Limits, Projections, capability::About};
-use gateway::fhir::{Fhir, Settings, Upstream};
+use gateway::fhir::{Caps, Fhir, Settings, Upstream};
 use identity::{AcrLevel, Algorithm, Bundle, IssuerNames, IssuerSettings, RoleMap, Verifier};
 use lexicon::{Challenge, Time};
 use passage::Generation;
 use policy::{Engine, Sources};
+use seal::CursorKeys;
 use std::sync::Arc;
 
 /// Deeper documents are refused. R4 resources stay far below.
 pub const JSON_DEPTH: usize = 64;
 
-/// What outlives a generation: the way to the upstream. It changes with a restart.
+/// What outlives a generation: the way to the upstream, and the keys of open pages. Both change with a restart.
 pub struct Lasting {
     pub upstream: Arc<Upstream>,
+    pub cursors: Arc<CursorKeys>,
     /// What it was made from, for the generation's hash.
     pub made_from: Vec<u8>,
 }
@@ -56,6 +58,8 @@ pub fn generation(blueprint: &Blueprint, lasting: &Lasting, now: Time) -> anyhow
         limits: Limits { bytes: road.limits.resource_bytes, depth: JSON_DEPTH },
         projections: Arc::new(projections),
         about,
+        caps: Caps::default(),
+        cursors: Arc::clone(&lasting.cursors),
     };
     let verifier = Arc::new(verifier(blueprint, hash)?);
     Ok(Generation {

@@ -1,0 +1,383 @@
+//! The answer of a search, piece by piece: matches until the page is full, then what they include, then links and
+//! total. It follows from what the caller may see and from nothing else; the upstream only saves us from reading all.
+
+use super::{
+    Fhir,
+    chain::resolve,
+    cursor::{Bound, Cursor, Manner, Position},
+    include::Including,
+    legs::Ordered,
+    scan::{Errand, Found, Scan, Spent},
+};
+use ::fhir::{
+    Part, Search, Surface,
+    bundle::{BundleKind, Mode, Writer},
+    order::Key,
+    request::{Asked, Parameters},
+    search::{Summary, Total},
+};
+use lexicon::{Principal, Reason};
+use passage::Disclosed;
+
+/// A piece is handed on when it has so many bytes.
+const PIECE: usize = 32 << 10;
+
+/// Matches that are held to be put in order, in bytes.
+const HELD: usize = 16 << 20;
+
+/// One page under way.
+pub(super) struct Run {
+    search: Search,
+    part: Part,
+    /// Below our base.
+    place: String,
+    /// The query as we understood it.
+    query: String,
+    most: u64,
+    /// Matches on the pages before.
+    before: u64,
+    total: Option<u64>,
+    resume: Option<(Manner, u64, Option<Position>)>,
+    stage: Stage,
+    writer: Writer,
+    including: Including,
+    /// Matches on this page.
+    written: u64,
+    next: Option<Next>,
+    disclosed: Vec<Disclosed>,
+    returned: u64,
+    withheld: u64,
+}
+
+enum Stage {
+    Begins,
+    /// As the upstream sends them; so many are passed over first.
+    Walks(Walk),
+    /// In our order, the first one last.
+    Pours(Vec<Found>),
+    Includes,
+    Ends,
+    Done,
+}
+
+struct Walk {
+    scan: Box<Scan>,
+    /// From a position in the middle, and nothing has come yet.
+    resumed: bool,
+    pass: u64,
+    held: Held,
+}
+
+/// Matches with what they are put in order by.
+#[derive(Default)]
+struct Held {
+    found: Vec<(Vec<Key>, Found)>,
+    bytes: usize,
+}
+
+impl Held {
+    fn push(&mut self, keys: Vec<Key>, found: Found) -> Result<(), Reason> {
+        self.bytes += found.size();
+        self.found.push((keys, found));
+        if self.bytes > HELD { Err(Reason::SearchTooBroad) } else { Ok(()) }
+    }
+
+    fn len(&self) -> u64 {
+        self.found.len() as u64
+    }
+
+    /// The first one last, to be taken from the end.
+    fn pours(self) -> Stage {
+        Stage::Pours(self.found.into_iter().rev().map(|(_, found)| found).collect())
+    }
+}
+
+/// How the next page is found.
+struct Next {
+    manner: Manner,
+    legs: u64,
+    position: Option<Position>,
+}
+
+/// A piece of the answer.
+pub(super) struct Piece {
+    pub body: Vec<u8>,
+    pub returned: u64,
+    pub withheld: u64,
+    pub disclosed: Vec<Disclosed>,
+}
+
+/// What is asked for: by the request itself, or by the cursor in it.
+pub(super) struct Wanted {
+    pub search: Search,
+    pub query: String,
+    pub cursor: Option<Cursor>,
+}
+
+impl Fhir {
+    pub(super) fn bound<'a>(&'a self, principal: &'a Principal, place: &'a str) -> Bound<'a> {
+        Bound { principal, places: [&self.settings.about.base, self.upstream.base(), place] }
+    }
+
+    /// Whether a cursor has expired is for later, when it is known what time it is.
+    pub(super) fn wanted(&self, principal: &Principal, asked: &Asked) -> Result<Wanted, Reason> {
+        let search = asked.search.as_ref().ok_or(Reason::Bug)?;
+        let Some(page) = &search.page else {
+            return Ok(Wanted { search: search.clone(), query: canonical(&asked.parameters), cursor: None });
+        };
+        let bound = place(asked);
+        let cursor = Cursor::open(page, &self.settings.cursors, &self.bound(principal, &bound));
+        let cursor = cursor.ok_or(Reason::CursorInvalid)?;
+        let parameters = Parameters::parse(&cursor.query).map_err(|_| Reason::CursorInvalid)?;
+        // What came with the path stays: membership of a compartment.
+        let of_path = search.criteria.clone();
+        let mut search = Search::parse(search.of, &parameters).map_err(|_| Reason::CursorInvalid)?;
+        search.criteria.extend(of_path);
+        Ok(Wanted { search, query: cursor.query.clone(), cursor: Some(cursor) })
+    }
+}
+
+/// The path of a search, below the base.
+pub(super) fn place(asked: &Asked) -> String {
+    let of = asked.resource_type.map(|of| format!("/{of}")).unwrap_or_default();
+    match (&asked.compartment, &asked.id) {
+        (Some((focus, id)), _) => format!("/{focus}/{}{of}", id.reveal()),
+        (None, Some(id)) => format!("{of}/{}/_history", id.reveal()),
+        (None, None) => of,
+    }
+}
+
+/// The parameters of a query that mean something, in the one spelling we give them.
+pub(super) fn canonical(parameters: &Parameters) -> String {
+    let means = |name: &str| !matches!(name, "_page" | "_format" | "_pretty");
+    let pairs = parameters.pairs().filter(|(name, _)| means(name));
+    let kept: Parameters = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    kept.to_string()
+}
+
+fn part(search: &Search) -> Part {
+    match search.summary {
+        Summary::True => Part::Summary,
+        Summary::Text => Part::Text,
+        Summary::Data => Part::Data,
+        Summary::False | Summary::Count if search.elements.is_empty() => Part::All,
+        Summary::False | Summary::Count => Part::Elements(search.elements.clone()),
+    }
+}
+
+impl Run {
+    /// May it be asked, all in all? Nothing has gone upstream yet.
+    pub fn begin(wanted: Wanted, errand: &Errand<'_>) -> Result<Self, Reason> {
+        let Wanted { search, query, cursor } = wanted;
+        if cursor.as_ref().is_some_and(|cursor| cursor.until < errand.moment.now) {
+            return Err(Reason::CursorInvalid);
+        }
+        let settings = &errand.road.settings;
+        let mut surface = Surface::new(&settings.projections);
+        for of in search.types().into_iter().chain([search.of]) {
+            surface.add(of, &errand.plan(of)?.groups());
+        }
+        surface.admits(&search)?;
+        let part = part(&search);
+        let most = search.count.unwrap_or(settings.caps.page).min(settings.caps.most);
+        let (before, total) = cursor.as_ref().map_or((0, None), |cursor| (cursor.shown, cursor.total));
+        Ok(Self {
+            part: part.clone(),
+            place: place(errand.sight.ask),
+            query,
+            most: u64::from(most),
+            before,
+            total,
+            resume: cursor.map(|Cursor { manner, legs, position, .. }| (manner, legs, position)),
+            stage: Stage::Begins,
+            writer: Writer::new(BundleKind::Searchset, &settings.about.base),
+            including: Including::new(search.includes.clone(), part),
+            written: 0,
+            next: None,
+            disclosed: Vec::new(),
+            returned: 0,
+            withheld: 0,
+            search,
+        })
+    }
+
+    /// The next piece, until there is none.
+    pub async fn next(&mut self, errand: &Errand<'_>, spent: &mut Spent) -> Result<Option<Piece>, Reason> {
+        while self.writer.pending() < PIECE {
+            match std::mem::replace(&mut self.stage, Stage::Done) {
+                Stage::Begins => self.stage = self.open(errand, spent).await?,
+                Stage::Walks(walk) => self.stage = self.walk(walk, errand, spent).await?,
+                Stage::Pours(mut found) => {
+                    if let Some(one) = found.pop() {
+                        self.stage = Stage::Pours(found);
+                        self.show(one, errand);
+                    } else {
+                        self.stage = Stage::Includes;
+                    }
+                }
+                Stage::Includes => match self.including.next(errand, spent).await? {
+                    Some(found) => {
+                        self.stage = Stage::Includes;
+                        self.write(found, Mode::Include);
+                    }
+                    None => self.stage = Stage::Ends,
+                },
+                Stage::Ends => {
+                    self.end(errand)?;
+                    return Ok(Some(self.piece()));
+                }
+                Stage::Done => return Ok(None),
+            }
+        }
+        Ok(Some(self.piece()))
+    }
+
+    async fn open(&mut self, errand: &Errand<'_>, spent: &mut Spent) -> Result<Stage, Reason> {
+        let mut asking = resolve(self.search.of, &self.search.criteria, *errand, spent).await?;
+        if self.search.summary != Summary::Count {
+            asking.sort.clone_from(&self.search.sort);
+        }
+        let is_sorted = !asking.sort.is_empty();
+        let mut scan = Box::new(Scan::new(asking, self.part.clone(), errand)?);
+        let mut resumed = false;
+        match self.resume.take() {
+            Some((Manner::Collect, ..)) => return self.collect(scan, errand, spent).await,
+            // Otherwise these are other legs than those that the position is in: relationships have changed, or rules.
+            Some((Manner::Walk, legs, Some(position))) if legs == scan.mark() => {
+                scan.resume(position);
+                resumed = true;
+            }
+            Some((Manner::Walk, ..)) | None => {}
+        }
+        if is_sorted && scan.ordered == Ordered::Here {
+            return self.collect(scan, errand, spent).await;
+        }
+        let pass = if resumed { 0 } else { self.before };
+        Ok(Stage::Walks(Walk { scan, resumed, pass, held: Held::default() }))
+    }
+
+    /// One match further, in the order of the upstream.
+    async fn walk(&mut self, mut walk: Walk, errand: &Errand<'_>, spent: &mut Spent) -> Result<Stage, Reason> {
+        let is_sorted = !walk.scan.asking().sort.is_empty();
+        let found = match walk.scan.next(errand, spent).await {
+            // The upstream has forgotten the page: the same matches are passed over instead.
+            Err(Reason::UpstreamSearch) if walk.resumed => {
+                walk.scan.rewind();
+                return Ok(Stage::Walks(Walk { resumed: false, pass: self.before, ..walk }));
+            }
+            found => found?,
+        };
+        walk.resumed = false;
+        if is_sorted && walk.scan.ordered == Ordered::Here {
+            // The upstream does not take our order.
+            return self.collect(walk.scan, errand, spent).await;
+        }
+        let Some(found) = found else {
+            if self.next.is_none() && (self.before == 0 || self.wants_total()) {
+                self.total.get_or_insert(self.before + self.written + walk.held.len());
+            }
+            return Ok(walk.held.pours());
+        };
+        if walk.pass > 0 {
+            walk.pass -= 1;
+        } else if self.search.summary == Summary::Count {
+            self.written += 1;
+        } else if self.next.is_some() {
+            // Beyond the page, for the total.
+            self.total = self.total.map(|total| total + 1);
+        } else if self.written + walk.held.len() == self.most {
+            let (manner, legs) = (Manner::Walk, walk.scan.mark());
+            self.next = Some(Next { manner, legs, position: Some(found.position) });
+            if !self.wants_total() || self.total.is_some() {
+                return Ok(walk.held.pours());
+            }
+            self.total = Some(self.before + self.most + 1);
+        } else if is_sorted {
+            let keys = self.keys(&found, errand);
+            if walk.held.found.last().is_some_and(|(last, _)| *last > keys) {
+                return self.collect(walk.scan, errand, spent).await;
+            }
+            walk.held.push(keys, found)?;
+        } else {
+            self.show(found, errand);
+        }
+        Ok(Stage::Walks(walk))
+    }
+
+    /// Reads everything there is, from the beginning, and puts it in order here.
+    async fn collect(&mut self, mut scan: Box<Scan>, errand: &Errand<'_>, spent: &mut Spent) -> Result<Stage, Reason> {
+        scan.rewind();
+        scan.ordered = Ordered::Here;
+        let mut held = Held::default();
+        while let Some(found) = scan.next(errand, spent).await? {
+            held.push(self.keys(&found, errand), found)?;
+        }
+        // What is equal is put in order by id, which is shown, and not by what made the upstream send it first.
+        held.found.sort_by(|(one, a), (other, b)| one.cmp(other).then_with(|| a.id.cmp(&b.id)));
+        let all = held.len();
+        self.next = None;
+        if all > self.before.saturating_add(self.most) {
+            self.next = Some(Next { manner: Manner::Collect, legs: 0, position: None });
+        }
+        let is_whole = self.before == 0 && self.next.is_none();
+        self.total = (self.wants_total() || is_whole).then_some(all);
+        let (skip, take) = (usize::try_from(self.before), usize::try_from(self.most));
+        let (skip, take) = (skip.map_err(|_| Reason::Bug)?, take.map_err(|_| Reason::Bug)?);
+        held.found = held.found.into_iter().skip(skip).take(take).collect();
+        Ok(held.pours())
+    }
+
+    fn keys(&self, found: &Found, errand: &Errand<'_>) -> Vec<Key> {
+        self.search.sort.iter().map(|order| order.key(&found.view, &errand.road.base)).collect()
+    }
+
+    fn wants_total(&self) -> bool {
+        self.search.total == Total::Accurate || self.search.summary == Summary::Count
+    }
+
+    fn show(&mut self, found: Found, errand: &Errand<'_>) {
+        self.written += 1;
+        self.including.start_from(&found, errand);
+        self.write(found, Mode::Match);
+    }
+
+    fn write(&mut self, found: Found, mode: Mode) {
+        self.returned += 1;
+        self.withheld += found.withheld;
+        self.disclosed.push(found.disclosed);
+        self.writer.entry(found.projected, mode);
+    }
+
+    fn end(&mut self, errand: &Errand<'_>) -> Result<(), Reason> {
+        let settings = &errand.road.settings;
+        let url = |query: &str| {
+            let mark = if query.is_empty() { "" } else { "?" };
+            format!("{}{}{mark}{query}", settings.about.base, self.place)
+        };
+        let mut links = vec![("self", url(&self.query))];
+        if let Some(Next { manner, legs, position }) = self.next.take() {
+            let cursor = Cursor {
+                until: Cursor::expiry(errand.moment.now),
+                query: self.query.clone(),
+                manner,
+                shown: self.before + self.most,
+                total: self.total.filter(|_| self.wants_total()),
+                legs,
+                position,
+            };
+            let sealed = cursor.seal(&settings.cursors, &errand.road.bound(errand.sight.principal, &self.place));
+            links.push(("next", url(&format!("_page={}", sealed.ok_or(Reason::SearchTooBroad)?))));
+        }
+        self.writer.finish(&links, self.total);
+        Ok(())
+    }
+
+    fn piece(&mut self) -> Piece {
+        Piece {
+            body: self.writer.take(),
+            returned: std::mem::take(&mut self.returned),
+            withheld: std::mem::take(&mut self.withheld),
+            disclosed: std::mem::take(&mut self.disclosed),
+        }
+    }
+}

@@ -11,7 +11,8 @@ pub use result::{Summary, Total, count, page};
 
 use crate::condition::Condition;
 use crate::order::Order;
-use crate::parameter::Parameter;
+use crate::parameter::place::Datatype;
+use crate::parameter::{Kind, Parameter};
 use crate::request::Parameters;
 use lexicon::{Reason, ResourceType};
 use std::collections::{BTreeSet, HashSet};
@@ -158,6 +159,12 @@ impl Criterion {
             }
         }
     }
+}
+
+/// Can it name resources, so that a search may go on there? A canonical URL names no resource by its id.
+pub(crate) fn leads_on(parameter: &Parameter) -> bool {
+    let names = parameter.places.iter().any(|place| place.datatype == Datatype::Reference);
+    parameter.kind == Kind::Reference && names
 }
 
 #[cfg(test)]

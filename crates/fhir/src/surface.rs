@@ -178,9 +178,10 @@ impl<'p> Surface<'p> {
         let reference = self.look(include.of, &include.reference.reads(), Need::Ever);
         match include.direction {
             Direction::Reverse => reference,
-            Direction::Forward => include.targets().into_iter().fold(reference, |so_far, target| {
-                worse(so_far, || self.look(target, &[vec!["id"]], Need::Ever))
-            }),
+            Direction::Forward => include
+                .targets()
+                .into_iter()
+                .fold(reference, |so_far, target| worse(so_far, || self.look(target, &[vec!["id"]], Need::Ever))),
         }
     }
 }

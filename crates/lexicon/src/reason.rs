@@ -127,8 +127,8 @@ reasons! {
     HistoryTypeNotAnswered "interaction.history-type-not-answered" 403 "not-supported" Operator HistoryTypeNotAnswered "history is not answered yet";
     HistorySystemNotAnswered "interaction.history-system-not-answered" 403 "not-supported" Operator HistorySystemNotAnswered "history is not answered yet";
     SearchTypeNotAnswered "interaction.search-type-not-answered" 403 "not-supported" Operator SearchTypeNotAnswered "search is not answered yet; read by id";
-    SearchSystemNotAnswered "interaction.search-system-not-answered" 403 "not-supported" Operator SearchSystemNotAnswered "search is not answered yet; read by id";
-    SearchCompartmentNotAnswered "interaction.search-compartment-not-answered" 403 "not-supported" Operator SearchCompartmentNotAnswered "search is not answered yet; read by id";
+    SearchSystemNotAnswered "interaction.search-system-not-answered" 403 "not-supported" Operator SearchSystemNotAnswered "search of all types at once is not answered; search one type";
+    SearchCompartmentNotAnswered "interaction.search-compartment-not-answered" 403 "not-supported" Operator SearchCompartmentNotAnswered "of compartments, only searches of one type in a patient's are answered, where R4 puts that type there: Patient/id/Type";
     CreateNotAnswered "interaction.create-not-answered" 403 "not-supported" Operator CreateNotAnswered "writes are not answered yet";
     ConditionalCreateNotAnswered "interaction.conditional-create-not-answered" 403 "not-supported" Operator ConditionalCreateNotAnswered "writes are not answered yet";
     UpdateNotAnswered "interaction.update-not-answered" 403 "not-supported" Operator UpdateNotAnswered "writes are not answered yet";

@@ -1,7 +1,7 @@
 //! What is offered of each type: what the upstream declares and this server answers, in our own words.
 
-use crate::parameter::{self, Kind, Parameter};
-use crate::search::INCLUDED_TYPES;
+use crate::parameter::{self, Parameter};
+use crate::search::{INCLUDED_TYPES, leads_on};
 use lexicon::{Interaction, ResourceType};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,7 +97,7 @@ impl Declared<'_> {
 
     fn parameters(&self, of: ResourceType) -> Vec<Value> {
         let known = parameter::all(of).into_iter().filter(|known| states(self.parameters.as_ref(), known.code));
-        known.map(|known| json!({ "name": known.code, "type": kind(known.kind) })).collect()
+        known.map(|known| json!({ "name": known.code, "type": known.kind.name() })).collect()
     }
 
     /// A reference to more types than an include may name at once is left out: it takes a third part.
@@ -118,20 +118,5 @@ impl Declared<'_> {
 }
 
 fn references(of: ResourceType) -> impl Iterator<Item = &'static Parameter> {
-    parameter::all(of).into_iter().filter(|parameter| parameter.kind == Kind::Reference)
-}
-
-/// <https://hl7.org/fhir/R4/valueset-search-param-type.html>
-const fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Number => "number",
-        Kind::Date => "date",
-        Kind::String => "string",
-        Kind::Token => "token",
-        Kind::Reference => "reference",
-        Kind::Composite => "composite",
-        Kind::Quantity => "quantity",
-        Kind::Uri => "uri",
-        Kind::Special => "special",
-    }
+    parameter::all(of).into_iter().filter(|parameter| leads_on(parameter))
 }

@@ -28,8 +28,16 @@ fn upstream() -> Value {
             { "mode": "server", "documentation": "SECRET-CANARY", "operation": [{ "name": "export" }],
               "resource": [
                 { "type": "Patient", "interaction": [{ "code": "read" }, { "code": "delete" }],
+                  "versioning": "SECRET-CANARY", "conditionalDelete": "multiple",
                   "searchParam": [{ "name": "SECRET-CANARY" }], "searchInclude": ["*"] },
-                { "type": "Observation", "interaction": [{ "code": "search-type" }] },
+                { "type": "Observation", "profile": "SECRET-CANARY", "interaction": [
+                    { "code": "search-type", "documentation": "SECRET-CANARY" }, { "code": "vread" }, { "code": "create" }],
+                  "searchParam": [{ "name": "SECRET-CANARY", "type": "token" }, { "name": "code", "type": "SECRET-CANARY",
+                    "documentation": "SECRET-CANARY" }, { "name": "patient" }, { "name": "_filter" }],
+                  "searchInclude": ["Observation:patient", "Observation:SECRET-CANARY"],
+                  "searchRevInclude": ["Condition:evidence-detail", "SECRET-CANARY"] },
+                { "type": "Condition", "interaction": [{ "code": "search-type" }, { "code": "history-instance" }] },
+                { "type": "Flag", "interaction": [{ "code": "delete" }] },
                 { "type": "SECRET-CANARY", "interaction": [{ "code": "read" }] },
                 { "type": "Encounter", "interaction": [{ "code": "read" }] }] }]
     })
@@ -40,20 +48,57 @@ fn rewritten(upstream: &Value, about: &About) -> Value {
     serde_json::from_slice(&bytes).unwrap()
 }
 
+fn of_type<'a>(statement: &'a Value, of: &str) -> &'a Value {
+    let resources = statement["rest"][0]["resource"].as_array().unwrap();
+    resources.iter().find(|resource| resource["type"] == of).unwrap_or(&Value::Null)
+}
+
+fn names(list: &Value) -> Vec<&str> {
+    let name = |item: &'_ Value| item["name"].is_string();
+    list.as_array()
+        .into_iter()
+        .flatten()
+        .map(|item| if name(item) { &item["name"] } else { item })
+        .filter_map(Value::as_str)
+        .collect()
+}
+
 #[test]
-fn only_reads_that_the_upstream_answers_are_stated() {
+fn only_what_the_upstream_answers_too_is_stated() {
     let statement = rewritten(&upstream(), &about());
-    assert_eq!(
-        statement["rest"][0]["resource"],
-        json!([
-            { "type": "Encounter", "interaction": [{ "code": "read" }] },
-            { "type": "Patient", "interaction": [{ "code": "read" }] },
-        ])
-    );
+    let reads = json!({ "type": "Encounter", "interaction": [{ "code": "read" }], "versioning": "no-version" });
+    assert_eq!(*of_type(&statement, "Encounter"), reads);
+    assert_eq!(of_type(&statement, "Patient")["interaction"], json!([{ "code": "read" }]));
+    assert_eq!(of_type(&statement, "Patient").get("searchParam"), None, "it is not searched");
+    assert_eq!(*of_type(&statement, "Flag"), Value::Null);
+    let observation = of_type(&statement, "Observation");
+    assert_eq!(observation["interaction"], json!([{ "code": "vread" }, { "code": "search-type" }]));
+    assert_eq!(observation["versioning"], "versioned");
     assert_eq!(statement["rest"].as_array().unwrap().len(), 1);
+    assert_eq!(statement["rest"][0]["compartment"], json!(["http://hl7.org/fhir/CompartmentDefinition/patient"]));
     assert_eq!(statement["software"]["version"], "1.2.3");
     assert_eq!(statement["implementation"]["url"], "https://localhost:8443/fhir");
     assert_eq!(statement["date"], "2026-11-21T10:30:00.000Z");
+}
+
+#[test]
+fn e9_parameters_and_includes_are_those_of_both() {
+    let statement = rewritten(&upstream(), &about());
+    let observation = of_type(&statement, "Observation");
+    assert_eq!(
+        observation["searchParam"],
+        json!([{ "name": "code", "type": "token" }, { "name": "patient", "type": "reference" }])
+    );
+    assert_eq!(names(&observation["searchInclude"]), ["Observation:patient"]);
+    assert_eq!(names(&observation["searchRevInclude"]), ["Condition:evidence-detail"]);
+    // Where the upstream does not say, all of ours.
+    let condition = of_type(&statement, "Condition");
+    let of = lexicon::ResourceType::from_name("Condition").unwrap();
+    assert_eq!(names(&condition["searchParam"]), crate::parameter::all(of).iter().map(|p| p.code).collect::<Vec<_>>());
+    assert!(names(&condition["searchInclude"]).contains(&"Condition:encounter"));
+    assert!(!names(&condition["searchInclude"]).contains(&"Condition:evidence-detail"), "one type at a time");
+    assert!(names(&condition["searchRevInclude"]).contains(&"Observation:focus"));
+    assert!(!names(&condition["searchRevInclude"]).iter().any(|name| name.starts_with("Encounter:")), "not searched");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `_include` and `_revinclude` (<https://hl7.org/fhir/R4/search.html#include>).
 
-use crate::parameter::{self, Kind, Parameter};
+use super::leads_on;
+use crate::parameter::{self, Parameter};
 use lexicon::{Reason, ResourceType};
 
 /// A reference to more types than these is included one type at a time.
@@ -65,9 +66,8 @@ impl Include {
             return Err(Reason::ParameterValue);
         };
         let of = ResourceType::from_name(of).ok_or(Reason::ParameterValue)?;
-        let reference = parameter::find(of, code)
-            .filter(|reference| reference.kind == Kind::Reference)
-            .ok_or(Reason::ParameterNotModelled)?;
+        let reference =
+            parameter::find(of, code).filter(|reference| leads_on(reference)).ok_or(Reason::ParameterNotModelled)?;
         let named = |name| ResourceType::from_name(name).filter(|named| reference.targets.contains(named));
         let target = target.map(|name| named(name).ok_or(Reason::ParameterValue)).transpose()?;
         let include = Self { direction, of, reference, target, repetition };

@@ -1,8 +1,8 @@
 //! The names of criteria: `code[:modifier]`, `reference[:Type].code`, `_has:Type:reference:code`, nested.
 
-use super::Criterion;
+use super::{Criterion, leads_on};
 use crate::condition::{Condition, Modifier};
-use crate::parameter::{self, Kind, Parameter};
+use crate::parameter::{self, Parameter};
 use lexicon::{Reason, ResourceType};
 
 /// How many other types one criterion may lead through.
@@ -23,7 +23,7 @@ pub(super) fn criterion(of: ResourceType, key: &str, value: &str, hops: usize) -
         let modifier = suffix.map_or(Some(Modifier::None), Modifier::parse).ok_or(Reason::ParameterModifier)?;
         return Condition::compile(of, parameter, modifier, value).map(Criterion::Own);
     };
-    if parameter.kind != Kind::Reference {
+    if !leads_on(parameter) {
         return Err(Reason::ParameterNotModelled);
     }
     let hops = hops.checked_sub(1).ok_or(Reason::SearchTooBroad)?;
@@ -60,7 +60,7 @@ fn has(target: ResourceType, rest: &str, value: &str, hops: usize) -> Result<Cri
     };
     let of = ResourceType::from_name(name).ok_or(Reason::ParameterNotModelled)?;
     let reference = parameter::find(of, code)
-        .filter(|reference| reference.kind == Kind::Reference && reference.targets.contains(&target))
+        .filter(|reference| leads_on(reference) && reference.targets.contains(&target))
         .ok_or(Reason::ParameterNotModelled)?;
     let hops = hops.checked_sub(1).ok_or(Reason::SearchTooBroad)?;
     Ok(Criterion::Has { of, reference, inner: Box::new(criterion(of, inner, value, hops)?) })

@@ -3,8 +3,8 @@
 use super::{Need, Standing, Surface};
 use crate::condition::{Condition, Modifier};
 use crate::order::{Direction as Way, Order};
-use crate::parameter::{self, Kind, Parameter};
-use crate::search::{Direction, Include, Repetition};
+use crate::parameter::{self, Parameter};
+use crate::search::{Direction, Include, Repetition, leads_on};
 use lexicon::{Reason, ResourceType};
 
 /// What a row is about.
@@ -74,8 +74,9 @@ impl Surface<'_> {
     }
 }
 
+/// Where a chain through it may lead.
 fn targets(parameter: &Parameter) -> Vec<ResourceType> {
-    if parameter.kind == Kind::Reference { parameter.targets.clone() } else { Vec::new() }
+    if leads_on(parameter) { parameter.targets.clone() } else { Vec::new() }
 }
 
 fn forward(of: ResourceType, reference: &'static Parameter, target: ResourceType) -> Include {
@@ -84,9 +85,8 @@ fn forward(of: ResourceType, reference: &'static Parameter, target: ResourceType
 
 /// Every modifier of R4 that the kind could have; [`Condition::compile`] knows which it has.
 fn modifiers(parameter: &Parameter) -> Vec<(Modifier, String)> {
-    let plain = [
-        "missing", "exact", "contains", "text", "not", "in", "not-in", "above", "below", "of-type", "identifier",
-    ];
+    let plain =
+        ["missing", "exact", "contains", "text", "not", "in", "not-in", "above", "below", "of-type", "identifier"];
     let named = targets(parameter).into_iter().map(|target| (Modifier::Type(target), target.name().to_owned()));
     let plain = plain.into_iter().filter_map(|text| Some((Modifier::parse(text)?, text.to_owned())));
     std::iter::once((Modifier::None, String::new())).chain(plain).chain(named).collect()
@@ -97,6 +97,6 @@ fn samples(modifier: Modifier) -> &'static [&'static str] {
     match modifier {
         Modifier::Missing => &["true"],
         Modifier::OfType => &["a|b|c"],
-        _ => &["1", "2020", "a", "a|b", "a$b", "a$1", "1$1"],
+        _ => &["1", "2020", "a", "a|b", "a$b", "a$1", "1$1", "a$2020", "http://a"],
     }
 }

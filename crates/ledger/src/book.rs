@@ -1,6 +1,7 @@
 //! The log itself: appending, syncing, signing. One owner, no threads, no clock.
 
 use crate::frame::{self, Header, Place};
+use crate::horizon;
 use crate::recovery::{Damage, Recovered, recover};
 use crate::volume::Volume;
 use evidence::{Checkpoint, Effect, Frontier, Head, LEAF_BYTES, Leaf, Record, Verifier, leaf_hash};
@@ -22,6 +23,7 @@ pub(crate) struct Book<V> {
     durable: Head,
     /// Size of the last tree that was signed and put beside the book.
     signed: u64,
+    note: Option<String>,
     /// Time of the last record; no later one is earlier.
     last: Time,
     /// A full volume took the reserve, or never gave one.
@@ -62,9 +64,18 @@ fn opened(software: &str, epoch: u64, now: Time) -> Record {
 
 impl<V: Volume> Book<V> {
     /// Opens a book that exists.
-    pub fn open(mut volume: V, identity: Identity, now: Time) -> Result<Self, Damage> {
+    #[cfg(test)]
+    pub fn open(volume: V, identity: Identity, now: Time) -> Result<Self, Damage> {
+        Self::open_against(volume, identity, now, &[])
+    }
+
+    /// Opens a book that exists and holds what was kept elsewhere.
+    pub fn open_against(mut volume: V, identity: Identity, now: Time, kept: &[Head]) -> Result<Self, Damage> {
         let verifier = Verifier::new(&identity.origin, identity.key.public())?;
-        let found = recover(&mut volume, &verifier)?;
+        let found = recover(&mut volume, &verifier, kept)?;
+        if horizon::is_far(now, found.last) {
+            return Err(Damage::Ahead { last: found.last, now });
+        }
         let Identity { key, software, .. } = identity;
         let mut book = Self {
             volume,
@@ -77,6 +88,7 @@ impl<V: Volume> Book<V> {
             length: 0,
             durable: Head { size: 0, root: Frontier::default().root() },
             signed: 0,
+            note: None,
             last: now,
             reserve_spent: false,
         };
@@ -89,11 +101,7 @@ impl<V: Volume> Book<V> {
     /// still alive, so none is called interrupted.
     pub fn reopen(&mut self, now: Time) -> Result<(), Damage> {
         self.volume.reopen()?;
-        let found = recover(&mut self.volume, &self.verifier)?;
-        // A volume that lost what was acknowledged may not be written on.
-        if found.frontier.size() < self.durable.size {
-            return Err(Damage::Short { held: found.frontier.size(), signed: self.durable.size });
-        }
+        let found = recover(&mut self.volume, &self.verifier, &[self.durable])?;
         self.last = self.last.max(now);
         self.take_up(found, Vec::new())
     }
@@ -167,7 +175,13 @@ impl<V: Volume> Book<V> {
         let note = self.verifier.seal(&checkpoint.text(), |text| self.key.sign(text));
         self.volume.set_checkpoint(&note)?;
         self.signed = self.durable.size;
+        self.note = Some(note);
         Ok(())
+    }
+
+    /// The checkpoint that was signed since the last time this was asked.
+    pub fn take_note(&mut self) -> Option<String> {
+        self.note.take()
     }
 
     pub fn is_signed(&self) -> bool {

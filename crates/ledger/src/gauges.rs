@@ -20,8 +20,10 @@ pub struct Gauges {
     used_percent: AtomicU64,
     last_ms: AtomicU64,
     unsigned: AtomicBool,
+    sink_behind: AtomicBool,
     poisoned: AtomicBool,
     reserve_spent: AtomicBool,
+    clock_ahead: AtomicBool,
     ended: AtomicBool,
 }
 
@@ -62,7 +64,9 @@ impl Gauges {
     }
 
     pub fn health(&self) -> Health {
-        let red = [&self.poisoned, &self.reserve_spent, &self.ended].into_iter().any(|flag| flag.load(Relaxed));
+        let red = [&self.poisoned, &self.reserve_spent, &self.clock_ahead, &self.ended]
+            .into_iter()
+            .any(|flag| flag.load(Relaxed));
         if red { Health::Red } else { Health::Green }
     }
 
@@ -74,8 +78,12 @@ impl Gauges {
             "the book cannot be written; trying again each second"
         } else if self.reserve_spent.load(Relaxed) {
             "the volume is full; the reserve is in use, and no new case is opened"
+        } else if self.clock_ahead.load(Relaxed) {
+            "the wall clock is more than a day ahead of what has passed; set it right, or restart if it is right now"
         } else if self.unsigned.load(Relaxed) {
             "the checkpoint cannot be written; trying again each second"
+        } else if self.sink_behind.load(Relaxed) {
+            "a checkpoint cannot be written where it is kept elsewhere; trying again each second"
         } else if self.used_percent() >= NEARLY_FULL {
             "the volume is more than 80 % full"
         } else {
@@ -118,6 +126,10 @@ impl Gauges {
         self.unsigned.store(result.is_err(), Relaxed);
     }
 
+    pub(crate) fn sink_behind(&self, behind: bool) {
+        self.sink_behind.store(behind, Relaxed);
+    }
+
     pub(crate) fn broke(&self) {
         self.outages.fetch_add(1, Relaxed);
         self.poisoned.store(true, Relaxed);
@@ -133,6 +145,10 @@ impl Gauges {
 
     pub(crate) fn reserve_held(&self) {
         self.reserve_spent.store(false, Relaxed);
+    }
+
+    pub(crate) fn clock_ahead(&self, ahead: bool) {
+        self.clock_ahead.store(ahead, Relaxed);
     }
 
     pub(crate) fn ended(&self) {

@@ -3,12 +3,14 @@ use crate::course::WINDOW;
 use crate::docket::{Docket, Links, seat};
 use crate::frame::Frames;
 use crate::gauges::{Gauges, Health};
+use crate::horizon::Horizon;
 use crate::receipt::{Answer, Outage, Pending};
 use crate::recovery::Damage;
 use crate::scribe::{Class, Message, Scribe, Seat, Urgency};
+use crate::sinks::{self, SinkError};
 use crate::tuning::Tuning;
 use crate::volume::{Folder, FolderError, Volume};
-use evidence::{Leaf, NoteError, Record, Verifier};
+use evidence::{Head, Leaf, NoteError, Record, Verifier};
 use lexicon::{Time, Trace};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -63,6 +65,8 @@ pub enum OpenError {
     Seats { seats: usize, stranger_seats: usize },
     #[error("the book in `{}`", .directory.display())]
     Damaged { directory: PathBuf, source: Damage },
+    #[error("the checkpoint kept in `{}`", .sink.display())]
+    Sink { sink: PathBuf, source: SinkError },
     #[error("the folder `{}` cannot be used; check its owner, its mode and the disk", .directory.display())]
     Unusable { directory: PathBuf, source: io::Error },
 }
@@ -96,6 +100,15 @@ impl Settings {
         if header.key == verifier.to_string() { Ok(()) } else { Err(OpenError::Key { directory }) }
     }
 
+    /// What is kept elsewhere of this book.
+    fn kept(&self, sinks: &[PathBuf], verifier: &Verifier) -> Result<Vec<Head>, OpenError> {
+        let held = |sink: &PathBuf| {
+            let held = sinks::held(sink, &self.directory, verifier);
+            held.map_err(|source| OpenError::Sink { sink: sink.clone(), source })
+        };
+        sinks.iter().map(held).collect()
+    }
+
     fn damaged(&self, source: Damage) -> OpenError {
         OpenError::Damaged { directory: self.directory.clone(), source }
     }
@@ -120,6 +133,7 @@ pub struct Ledger {
     notes: Arc<Semaphore>,
     /// The last arrival by both clocks.
     clock: Mutex<(Time, Instant)>,
+    horizon: Horizon,
 }
 
 impl Ledger {
@@ -154,14 +168,17 @@ impl Ledger {
         if stranger_seats == 0 || stranger_seats >= seats {
             return Err(OpenError::Seats { seats, stranger_seats });
         }
-        settings.judge(&volume, &settings.verifier(&keys)?)?;
+        let verifier = settings.verifier(&keys)?;
+        settings.judge(&volume, &verifier)?;
+        let kept = settings.kept(&tuning.sinks, &verifier)?;
         let Keys { pseudonyms, log } = keys;
         let identity = Identity { origin: settings.origin.clone(), key: log, software: settings.software.clone() };
-        let book = Book::open(volume, identity, now).map_err(|source| settings.damaged(source))?;
+        let book = Book::open_against(volume, identity, now, &kept).map_err(|source| settings.damaged(source))?;
         let gauges = Arc::new(Gauges::default());
+        let horizon = Horizon::new(book.last(), Instant::now());
         let tuning = Tuning { reserve_bytes: tuning.reserve_bytes.max(CLOSING.saturating_mul(seats as u64)), ..tuning };
         let (scribe, messages) = sync_channel(seats * (WINDOW + 1) + NOTES);
-        let thread = Scribe::start(book, messages, tuning, Arc::clone(&gauges))
+        let thread = Scribe::start(book, messages, tuning, (Arc::clone(&gauges), horizon))
             .map_err(|source| OpenError::Unusable { directory: settings.directory.clone(), source })?;
         let known = Arc::new(Semaphore::new(seats - stranger_seats));
         let ledger = Self {
@@ -170,6 +187,7 @@ impl Ledger {
             stranger_seats,
             notes: Arc::new(Semaphore::new(NOTES)),
             clock: Mutex::new((now, Instant::now())),
+            horizon,
         };
         Ok((ledger, thread))
     }
@@ -215,8 +233,11 @@ impl Ledger {
         let went = now.millis().cast_signed().saturating_sub(told.millis().cast_signed());
         let passed = at.saturating_duration_since(then).as_millis().try_into().unwrap_or(i64::MAX);
         let step = went.saturating_sub(passed);
+        let ahead = self.horizon.is_beyond(now, at);
+        self.links.gauges.clock_ahead(ahead);
         if step.abs() > STEP_MS {
-            let mut record = Record::new(Leaf::ClockStep, now);
+            // A date that is not believed stands in no record, not even in the one that tells of it.
+            let mut record = Record::new(Leaf::ClockStep, if ahead { self.horizon.expected(at) } else { now });
             record.step_ms = Some(step);
             // With the book broken there is nothing to do; the next record's time still never goes back.
             let _ = self.post(record, Urgency::Soon, None);

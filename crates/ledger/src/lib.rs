@@ -11,6 +11,7 @@ mod course;
 mod docket;
 mod frame;
 mod gauges;
+mod horizon;
 mod ledger;
 mod reader;
 mod receipt;
@@ -18,6 +19,7 @@ mod recovery;
 mod scribe;
 #[cfg(test)]
 mod simulation;
+mod sinks;
 mod tally;
 mod tuning;
 mod volume;
@@ -30,4 +32,5 @@ pub use reader::{Against, Entry, ReadError, Reader, Report, VerifyError, prove, 
 pub use receipt::{Outage, Pending, Proof, Receipt};
 pub use recovery::Damage;
 pub use scribe::Scribe;
+pub use sinks::SinkError;
 pub use tuning::{Strangers, Tuning};

@@ -125,6 +125,8 @@ pub struct Report {
     /// Size of the tree that the checkpoint beside the book signs, and of the one kept elsewhere.
     pub signed: u64,
     pub since: Option<u64>,
+    /// The checkpoint beside the book that the leaves were compared with, verbatim: what to keep elsewhere.
+    pub checkpoint: String,
     /// Times the book was opened for writing after it was made.
     pub epoch: u64,
 }
@@ -152,7 +154,7 @@ pub enum VerifyError {
 /// Reads a whole book again and compares it with its own checkpoint and with what was kept elsewhere.
 pub fn verify(directory: &Path, against: Against<'_>) -> Result<Report, VerifyError> {
     // Before the leaves: a writer that lives may sign a larger tree at any time.
-    let (reader, verifier, beside, _) = signed(directory, against.key)?;
+    let (reader, verifier, beside, checkpoint) = signed(directory, against.key)?;
     let since = against.since.map(|note| Checkpoint::open(note, &verifier).map_err(VerifyError::Elsewhere));
     let since = since.transpose()?;
     let (origin, key) = (reader.origin().to_owned(), verifier.to_string());
@@ -164,7 +166,8 @@ pub fn verify(directory: &Path, against: Against<'_>) -> Result<Report, VerifyEr
         epoch = entry.epoch;
     }
     let tree = audit.finish()?;
-    Ok(Report { origin, key, tree, signed: beside.tree.size, since: since.map(|since| since.tree.size), epoch })
+    let (signed, since) = (beside.tree.size, since.map(|since| since.tree.size));
+    Ok(Report { origin, key, tree, signed, since, checkpoint, epoch })
 }
 
 /// A proof, checkable offline, that the leaf at `index` is in the tree that the checkpoint beside the book signs.

@@ -4,7 +4,7 @@
 use crate::frame::{Frame, Header};
 use crate::volume::Volume;
 use crate::walk::{Step, Stumble, Walk};
-use evidence::{Checkpoint, DecodeError, Disclosed, Frontier, Leaf, NoteError, Record, Verifier, leaf_hash};
+use evidence::{Checkpoint, DecodeError, Disclosed, Frontier, Head, Leaf, NoteError, Record, Verifier, leaf_hash};
 use lexicon::{Time, Trace};
 use std::collections::BTreeMap;
 use std::io;
@@ -28,10 +28,18 @@ pub enum Damage {
         "the first {size} leaves are not those that the checkpoint signed; the book was changed: keep it as evidence"
     )]
     Changed { size: u64 },
+    #[error(
+        "the book has {held} leaves, but a checkpoint of {size} is kept elsewhere: the book was put back to an older state; restore its newest copy, or start a new book with `init` and keep both as evidence"
+    )]
+    Behind { held: u64, size: u64 },
     #[error("the book has no checkpoint; put back the newest you have: without one its end cannot be told from a cut")]
     NoCheckpoint,
     #[error("the checkpoint beside the book does not hold")]
     Checkpoint(#[from] NoteError),
+    #[error(
+        "its last record is of {last}, more than a day after now ({now}); no decision is earlier than a record: set the clock right, or, if the record is wrong, start a new book with `init` and keep this one as evidence"
+    )]
+    Ahead { last: Time, now: Time },
     #[error("the folder cannot be read or written")]
     Io(#[from] io::Error),
 }
@@ -65,10 +73,12 @@ pub(crate) struct Recovered {
 
 /// Reads everything, cuts what is torn, and writes what no checkpoint covers once more in place: after a failed sync
 /// the system may hold pages that look written and are not on disk, and only writing them again gets them there.
-pub(crate) fn recover(volume: &mut impl Volume, verifier: &Verifier) -> Result<Recovered, Damage> {
+///
+/// `kept` are heads that were kept elsewhere: a book that does not hold them is left as it is.
+pub(crate) fn recover(volume: &mut impl Volume, verifier: &Verifier, kept: &[Head]) -> Result<Recovered, Damage> {
     let note = volume.checkpoint()?.ok_or(Damage::NoCheckpoint)?;
     let signed = Checkpoint::open(&note, verifier)?;
-    let (mut found, settled) = read(volume, &signed)?;
+    let (mut found, settled) = read(volume, &signed, kept)?;
     let length = volume.length()?;
     found.torn = length.saturating_sub(found.length);
     if found.torn > 0 {
@@ -80,7 +90,7 @@ pub(crate) fn recover(volume: &mut impl Volume, verifier: &Verifier) -> Result<R
 }
 
 /// Reads all leaves; the second value is the offset up to which the checkpoint covers them.
-fn read(volume: &impl Volume, signed: &Checkpoint) -> Result<(Recovered, u64), Damage> {
+fn read(volume: &impl Volume, signed: &Checkpoint, kept: &[Head]) -> Result<(Recovered, u64), Damage> {
     let mut walk = Walk::open(volume.read()?)?.ok_or(Damage::Header)?;
     let mut found = Recovered {
         header: walk.header().clone(),
@@ -100,13 +110,20 @@ fn read(volume: &impl Volume, signed: &Checkpoint) -> Result<(Recovered, u64), D
             }
             settled = Some(found.length);
         }
+        let size = found.frontier.size();
+        if kept.iter().any(|head| head.size == size && head.root != found.frontier.root()) {
+            return Err(Damage::Changed { size });
+        }
         match walk.next()? {
             Step::Leaf(frame) => found.take(&frame)?,
             Step::End => break,
         }
     }
+    let held = found.frontier.size();
+    let ahead = kept.iter().map(|head| head.size).max().filter(|size| *size > held);
     let short = Damage::Short { held: found.frontier.size(), signed: signed.tree.size };
-    settled.map(|settled| (found, settled)).ok_or(short)
+    let settled = settled.ok_or(short)?;
+    ahead.map_or(Ok((found, settled)), |size| Err(Damage::Behind { held, size }))
 }
 
 impl Recovered {

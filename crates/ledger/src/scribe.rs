@@ -4,7 +4,9 @@
 use crate::book::Book;
 use crate::course::Fate;
 use crate::gauges::Gauges;
+use crate::horizon::Horizon;
 use crate::receipt::{Answer, Outage, Proof, Receipt};
+use crate::sinks::Sinks;
 use crate::tally::{Admission, Tallies};
 use crate::tuning::Tuning;
 use crate::volume::Volume;
@@ -120,9 +122,12 @@ impl Scribe {
         book: Book<V>,
         messages: Receiver<Message>,
         tuning: Tuning,
-        gauges: Arc<Gauges>,
+        (gauges, horizon): (Arc<Gauges>, Horizon),
     ) -> std::io::Result<Self> {
-        let mut quill = Quill::new(book, tuning, gauges);
+        let sinks = Sinks::start(tuning.sinks.clone(), tuning.sign_every, Arc::clone(&gauges))?;
+        let mut quill = Quill::new(book, tuning, gauges, horizon);
+        quill.sinks = sinks;
+        quill.hand_on();
         let thread = std::thread::Builder::new().name("scribe".into()).spawn(move || quill.run(&messages))?;
         Ok(Self(thread))
     }
@@ -140,6 +145,9 @@ struct Quill<V> {
     gauges: Arc<Gauges>,
     tallies: Tallies,
     poisoned: bool,
+    /// Where checkpoints are kept beside the book's own folder.
+    sinks: Option<Sinks>,
+    horizon: Horizon,
     /// The last time told, and when: what is written without being told a time is dated from it.
     clock: (Time, Instant),
     /// When to sync what nobody waits for, to sign, to end the window of tallies, to mend what is broken.
@@ -157,7 +165,7 @@ impl<V> Drop for Quill<V> {
 }
 
 impl<V: Volume> Quill<V> {
-    fn new(book: Book<V>, tuning: Tuning, gauges: Arc<Gauges>) -> Self {
+    fn new(book: Book<V>, tuning: Tuning, gauges: Arc<Gauges>, horizon: Horizon) -> Self {
         let now = Instant::now();
         let mut quill = Self {
             clock: (book.last(), now),
@@ -166,6 +174,8 @@ impl<V: Volume> Quill<V> {
             tuning,
             gauges,
             poisoned: false,
+            sinks: None,
+            horizon,
             sync_at: None,
             sign_at: None,
             tally_at: None,
@@ -173,6 +183,7 @@ impl<V: Volume> Quill<V> {
             signed_at: now,
         };
         quill.book.hold_reserve(quill.tuning.reserve_bytes);
+        quill.look_at_volume();
         quill.tell();
         quill
     }
@@ -208,6 +219,12 @@ impl<V: Volume> Quill<V> {
         let (mut records, mut waiting, mut urgency) = (Vec::new(), Vec::new(), Urgency::Soon);
         for mut message in batch {
             let next = self.book.size() + records.len() as u64;
+            if message.records.iter().any(|record| self.horizon.is_beyond(record.time, message.at)) {
+                // Not written, so no proof: dropping the sender says so. Nothing happened to the book.
+                self.gauges.clock_ahead(true);
+                message.course.iter().for_each(Fate::broke);
+                continue;
+            }
             if let Some(record) = message.records.last() {
                 self.clock = self.clock.max((record.time, message.at));
             }
@@ -332,8 +349,20 @@ impl<V: Volume> Quill<V> {
             self.sign_at = Some(self.signed_at + self.tuning.sign_every);
         }
         self.gauges.signing(done);
+        self.hand_on();
+        self.look_at_volume();
+    }
+
+    fn look_at_volume(&self) {
         if let Some(percent) = self.book.used_percent() {
             self.gauges.used(percent);
+        }
+    }
+
+    /// The newest checkpoint goes to where it is kept, without waiting for it to get there.
+    fn hand_on(&mut self) {
+        if let (Some(note), Some(sinks)) = (self.book.take_note(), &self.sinks) {
+            sinks.hand(note);
         }
     }
 
@@ -345,6 +374,8 @@ impl<V: Volume> Quill<V> {
         if !self.poisoned {
             self.book.hold_reserve(self.tuning.reserve_bytes);
         }
+        self.hand_on();
+        self.look_at_volume();
         self.tell();
     }
 

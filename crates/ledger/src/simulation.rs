@@ -57,6 +57,8 @@ pub(crate) struct Disk {
     /// At every operation, until it is taken away.
     pub lasting: Option<Fault>,
     pub syncs: u64,
+    /// In percent.
+    pub used: u8,
     down: bool,
     seed: u64,
 }
@@ -271,7 +273,7 @@ impl Volume for Plate {
     }
 
     fn used_percent(&self) -> Option<u8> {
-        Some(50)
+        Some(self.disk().used)
     }
 }
 
@@ -287,6 +289,10 @@ impl KeyFolder {
 
     pub fn key(&self) -> LogKey {
         LogKey::open(&self.0.path().join("log.key")).expect("key")
+    }
+
+    pub fn pseudonyms(&self) -> seal::PseudonymKeys {
+        seal::PseudonymKeys::open(self.0.path()).or_else(|_| seal::PseudonymKeys::create(self.0.path())).expect("keys")
     }
 }
 

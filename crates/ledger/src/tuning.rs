@@ -1,9 +1,12 @@
 use crate::tally::Quota;
+use std::path::PathBuf;
 use std::time::Duration;
 
-/// What hardly anybody needs to change.
+/// What has a default, and what hardly anybody needs to change.
 #[derive(Clone, Debug)]
 pub struct Tuning {
+    /// Files elsewhere that each signed checkpoint is copied to. A book that one of them does not fit is not opened.
+    pub sinks: Vec<PathBuf>,
     /// Room set aside for the closing records of cases that are open when the volume is full.
     pub reserve_bytes: u64,
     /// How long a record that nobody waits for may stay unsynced.
@@ -49,6 +52,7 @@ impl Default for Tuning {
     fn default() -> Self {
         let Strangers { window_s, full, full_in_all, licensed } = Strangers::default();
         Self {
+            sinks: Vec::new(),
             reserve_bytes: 4 << 20,
             lazy: Duration::from_millis(50),
             sign_every: Duration::from_secs(1),

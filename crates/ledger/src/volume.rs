@@ -105,6 +105,13 @@ fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Replaces a file anywhere: the old one or the new one is there at any time.
+pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().and_then(|name| name.to_str()).ok_or(io::ErrorKind::InvalidInput)?;
+    replace(folder, name, bytes)
+}
+
 fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let new = folder.join(format!("{name}.new"));
     write_synced(&new, bytes)?;
@@ -227,8 +234,10 @@ impl Volume for Folder {
 
     fn used_percent(&self) -> Option<u8> {
         let volume = rustix::fs::fstatvfs(&self.book).ok()?;
-        let free = volume.f_bavail.saturating_mul(100).checked_div(volume.f_blocks)?;
-        u8::try_from(100_u64.saturating_sub(free)).ok()
+        // Of what is there for us and ours: some file systems keep much for others, and `df` counts so too.
+        let used = volume.f_blocks.saturating_sub(volume.f_bfree);
+        let percent = used.saturating_mul(100).checked_div(used.saturating_add(volume.f_bavail))?;
+        u8::try_from(percent).ok()
     }
 }
 

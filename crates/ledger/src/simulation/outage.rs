@@ -21,17 +21,18 @@ impl Scene {
     }
 
     pub fn on(keys: &KeyFolder, seed: u64, tuning: Tuning) -> Self {
-        let plate = fresh(keys, seed);
-        let folder = tempfile::tempdir().expect("folder");
-        let pseudonyms = seal::PseudonymKeys::create(folder.path()).expect("keys");
+        Self::with(keys, fresh(keys, seed), tuning)
+    }
+
+    fn with(keys: &KeyFolder, plate: Plate, tuning: Tuning) -> Self {
         let settings = Settings {
-            directory: folder.path().into(),
+            directory: "simulation".into(),
             origin: ORIGIN.into(),
             seats: 8,
             stranger_seats: 4,
             software: "simulation".into(),
         };
-        let keys = Keys { pseudonyms, log: keys.key() };
+        let keys = Keys { pseudonyms: keys.pseudonyms(), log: keys.key() };
         let opened = Ledger::open_on(plate.clone(), settings, keys, tuning, Time::default());
         let (ledger, scribe) = opened.expect("opens");
         Self { plate, ledger, scribe }
@@ -182,5 +183,21 @@ async fn a_licence_does_not_outlive_an_outage() {
     let book = scene.end();
     for index in [first, second] {
         assert_eq!(book[usize::try_from(index).expect("small")].leaf, Leaf::Tally);
+    }
+}
+
+/// An operator hears of a volume that fills up before anything fails, and from the start on.
+#[tokio::test]
+async fn a_volume_that_is_nearly_full_is_said() {
+    for (used, expect) in
+        [(79, "writing"), (80, "the volume is more than 80 % full"), (99, "the volume is more than 80 % full")]
+    {
+        let keys = KeyFolder::new();
+        let plate = fresh(&keys, 1);
+        plate.disk().used = used;
+        let scene = Scene::with(&keys, plate, quick());
+        assert_eq!(scene.ledger.gauges().detail(), expect, "{used}");
+        assert_eq!(scene.ledger.health(), Health::Green);
+        scene.end();
     }
 }

@@ -261,3 +261,13 @@ async fn what_was_begun_and_not_closed_is_called_interrupted() {
     let (unknown, none) = (Some(evidence::Effect::Unknown), Some(evidence::Effect::None));
     assert_eq!(told, [(Some(trace(1)), unknown), (Some(trace(2)), none)], "once, not at every start");
 }
+
+/// What a verification says is exactly what it checked, also when the writer signs on meanwhile.
+#[tokio::test]
+async fn a_report_offers_the_checkpoint_that_it_compared_with() {
+    let (house, checkpoint) = kept().await;
+    let report = verify(house.folder(), Against::default()).expect("good");
+    assert_eq!(report.checkpoint, checkpoint);
+    drop(house.open());
+    assert!(since(&house, &report.checkpoint).is_ok());
+}

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod changes;
 #[cfg(test)]
+mod clock;
+#[cfg(test)]
 mod document;
 #[cfg(test)]
 mod forger;
@@ -12,3 +14,5 @@ mod house;
 mod long;
 #[cfg(test)]
 mod passages;
+#[cfg(test)]
+mod sinks;

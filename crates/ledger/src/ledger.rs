@@ -118,9 +118,9 @@ impl Settings {
 /// have under way. Together they are the queue's length, so that posting never waits (decision 34).
 const NOTES: usize = 256;
 
-/// What the reserve of a full volume holds for each seat, beside what it holds at least: a case that is open then can
-/// still name the 500 resources of a buffered answer.
-pub(crate) const CLOSING: u64 = 32 << 10;
+/// What the reserve of a full volume holds for each seat, if that is more than it holds at least: every case that is open
+/// then can still be closed, and name 150 resources of as many patients.
+pub(crate) const CLOSING: u64 = 8 << 10;
 
 /// A wall clock that moved by more than this against the monotonic one is a record.
 const STEP_MS: i64 = 5_000;

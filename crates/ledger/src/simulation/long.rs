@@ -202,7 +202,11 @@ async fn a_full_disk_ends_long_answers_and_closes_every_case() {
     let mut dockets = Vec::new();
     for n in 0..3 {
         let mut docket = scene.arrive(n).await.expect("a seat");
-        disclose(&mut docket, n, 500);
+        for n in 0..150 {
+            let id = LocalId::new(&format!("{n}")).expect("an id");
+            docket.disclose(ResourceType::PATIENT, &id, Some(&id));
+        }
+        docket.draft().policies = vec!["a-policy-with-a-long-name".into(); 20];
         dockets.push(docket);
     }
     scene.plate.disk().fill();
@@ -218,5 +222,5 @@ async fn a_full_disk_ends_long_answers_and_closes_every_case() {
     drop(long);
     let book = scene.end();
     assert_eq!(of(&book, 9).iter().map(|record| record.leaf).collect::<Vec<_>>(), [Leaf::Began, Leaf::Abandoned]);
-    assert!((0..3).all(|n| of(&book, n).last().is_some_and(|record| record.disclosed.rows().len() == 500)));
+    assert!((0..3).all(|n| of(&book, n).last().is_some_and(|record| record.disclosed.rows().len() == 150)));
 }

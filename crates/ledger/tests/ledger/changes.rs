@@ -242,7 +242,9 @@ async fn a_book_is_read_while_it_is_written() {
 async fn what_was_begun_and_not_closed_is_called_interrupted() {
     let house = House::new();
     let (ledger, scribe) = house.open();
-    for (n, leaf) in [(1, Leaf::Intent), (2, Leaf::Began), (3, Leaf::Intent)] {
+    // The first is a write whose answer is long: it is still a write. The fourth has lost its `Began` to a sync that failed.
+    use Leaf::{Began, Disclosing, Intent};
+    for (n, leaf) in [(1, Intent), (2, Began), (3, Intent), (1, Began), (1, Disclosing), (2, Disclosing), (4, Disclosing)] {
         let mut record = Record::new(leaf, at(1));
         record.trace = Some(trace(n));
         let _receipt = ledger.note(record).await.expect("durable");
@@ -259,7 +261,8 @@ async fn what_was_begun_and_not_closed_is_called_interrupted() {
     let interrupted: Vec<_> = house.book().into_iter().filter(|record| record.leaf == Leaf::Interrupted).collect();
     let told: Vec<_> = interrupted.iter().map(|record| (record.trace, record.effect)).collect();
     let (unknown, none) = (Some(evidence::Effect::Unknown), Some(evidence::Effect::None));
-    assert_eq!(told, [(Some(trace(1)), unknown), (Some(trace(2)), none)], "once, not at every start");
+    let expect = [(Some(trace(1)), unknown), (Some(trace(2)), none), (Some(trace(4)), none)];
+    assert_eq!(told, expect, "once, not at every start");
 }
 
 /// What a verification says is exactly what it checked, also when the writer signs on meanwhile.

@@ -4,7 +4,13 @@
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod had;
+#[cfg(test)]
+mod heads;
+#[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod long;
 #[cfg(test)]
 mod pier;
 #[cfg(test)]
@@ -14,7 +20,7 @@ mod stage;
 
 use cases::{Ending, endings};
 use http::Request;
-use http_body_util::Empty;
+use http_body_util::Full;
 use identity::DenyList;
 use lexicon::{Kind, Reason, Station};
 use serde_json::json;
@@ -195,7 +201,7 @@ async fn heads_that_contradict_themselves_are_refused_before_anybody_is_believed
     let nurse = stage.nurse();
     for (name, value) in [("authorization", nurse.as_str()), ("x-http-method-override", "DELETE")] {
         let request = Request::get("/pier/ok").header("host", "localhost").header("authorization", nurse.as_str());
-        let request = request.header(name, value).body(Empty::new()).expect("a request");
+        let request = request.header(name, value).body(Full::default()).expect("a request");
         let response = client.send(request).await.expect("an answer");
         let record = record_of(stage.folder.path(), &response);
         assert_eq!((response.status().as_u16(), record.reason), (400, Some(Reason::RequestHeader)), "{name}");

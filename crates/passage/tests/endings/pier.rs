@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 use lexicon::{Action, Facts, Halt, Interaction, LocalId, Principal, Reason, Relationship, ResourceType, Verdict};
-use passage::{Answer, Class, Classes, Moment, Notes, Refusal, Road, Sight, Told, Validator, Whole, Words, Yield};
+use passage::{
+    Answer, Class, Classes, Disclosed, Moment, Notes, Refusal, Road, Sight, Told, Validator, Whole, Words, Yield,
+};
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicUsize, Ordering::SeqCst},
 };
 use tokio::sync::{Notify, Semaphore};
@@ -23,25 +25,75 @@ pub struct Inside {
     pub gate: Semaphore,
     /// A passage waits at the gate.
     pub waiting: Notify,
+    /// The form that was read last.
+    pub form: Mutex<Option<String>>,
+    pub long: Mutex<Long>,
+}
+
+/// What the answer to `long` is, and what becomes of it.
+#[derive(Clone, Copy)]
+pub struct Long {
+    pub pieces: usize,
+    /// From this piece on each waits for a permit of the gate.
+    pub gated: usize,
+    /// Instead of this piece there is an end.
+    pub end: Option<(usize, Wreck)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Wreck {
+    Upstream,
+    Panic,
+}
+
+/// Bytes of a piece, and resources in it, all of one patient.
+pub const PIECE: usize = 100 * 1024;
+pub const EACH: usize = 5;
+
+/// What `long` says when nothing ends it.
+pub fn long_body(pieces: usize) -> Vec<u8> {
+    (0..pieces).flat_map(piece_bytes).collect()
+}
+
+fn piece_bytes(at: usize) -> Vec<u8> {
+    vec![b'a' + u8::try_from(at % 26).expect("small"); PIECE]
+}
+
+fn patient(name: &str) -> Disclosed {
+    let id = LocalId::new(name).expect("an id");
+    Disclosed { resource_type: ResourceType::PATIENT, id: id.clone(), patient: Some(id) }
 }
 
 impl Default for Pier {
     fn default() -> Self {
         let zero = || AtomicUsize::new(0);
         let (gate, waiting) = (Semaphore::new(0), Notify::new());
-        Self(Arc::new(Inside { forwarded: zero(), at_once: zero(), most: zero(), waited: zero(), gate, waiting }))
+        let (form, long) = (Mutex::default(), Mutex::new(Long { pieces: 30, gated: usize::MAX, end: None }));
+        let (forwarded, at_once, most, waited) = (zero(), zero(), zero(), zero());
+        Self(Arc::new(Inside { forwarded, at_once, most, waited, gate, waiting, form, long }))
     }
 }
 
 pub struct Ask(String);
 
-pub struct Filtrate(&'static str);
+pub struct Filtrate {
+    body: Bytes,
+    disclosed: Vec<Disclosed>,
+    validator: Validator,
+}
+
+/// How far a long answer is.
+pub struct Flow {
+    at: usize,
+    long: Long,
+}
+
+const JSON: &str = "application/fhir+json; charset=utf-8";
 
 impl From<Filtrate> for Whole {
-    fn from(filtrate: Filtrate) -> Self {
-        let body = Bytes::from_static(filtrate.0.as_bytes());
-        let (media_type, validator) = ("application/fhir+json; charset=utf-8", Validator::None);
-        Self { media_type, body, returned: 1, withheld: 2, disclosed: Vec::new(), validator }
+    fn from(Filtrate { body, disclosed, validator }: Filtrate) -> Self {
+        let returned = disclosed.len().max(1) as u64;
+        Self { media_type: JSON, body, returned, withheld: 2, disclosed, validator }
     }
 }
 
@@ -57,7 +109,7 @@ impl Road for Pier {
     type Ask = Ask;
     type Raw = ();
     type Filtrate = Filtrate;
-    type Flow = std::convert::Infallible;
+    type Flow = Flow;
 
     fn name(&self) -> &'static str {
         "pier"
@@ -65,6 +117,7 @@ impl Road for Pier {
 
     fn read(&self, words: &Words<'_>) -> Told<Ask> {
         let word = words.path.strip_prefix("/pier/").unwrap_or_default();
+        *self.0.form.lock().expect("a form") = words.form.map(str::to_owned);
         if words.carries_body {
             return Err(Reason::RequestBody).into();
         }
@@ -134,18 +187,40 @@ impl Road for Pier {
         let outcome = match sight.ask.0.as_str() {
             "hidden" => Err(Reason::RelationshipNone.into()),
             "absent" => Err(Reason::ResourceAbsent.into()),
-            _ => Ok(Yield::Whole(Filtrate("{\"resourceType\":\"Patient\"}"))),
+            "long" => Ok(Yield::Flow(Flow { at: 0, long: *self.0.long.lock().expect("a script") })),
+            word => {
+                // `patient-1` shows one patient, and can be asked for again.
+                let shown = word.starts_with("patient").then(|| patient(word));
+                let validator = if shown.is_some() { Validator::Strong } else { Validator::None };
+                let body = Bytes::from(format!("{{\"resourceType\":\"Patient\",\"id\":\"{word}\"}}"));
+                Ok(Yield::Whole(Filtrate { body, disclosed: shown.into_iter().collect(), validator }))
+            }
         };
         Told { notes, outcome }
     }
 
-    async fn next(&self, flow: &mut Self::Flow, _: &Sight<'_, Ask>, _: Moment) -> Told<Option<Filtrate>> {
-        match *flow {}
+    async fn next(&self, flow: &mut Flow, _: &Sight<'_, Ask>, _: Moment) -> Told<Option<Filtrate>> {
+        let Flow { at, long } = *flow;
+        if at >= long.gated {
+            self.wait().await;
+        }
+        if let Some((end, wreck)) = long.end {
+            assert!(at < end || wreck != Wreck::Panic, "a bug in a road");
+            if at >= end {
+                return Err(Reason::UpstreamFailed).into();
+            }
+        }
+        if at == long.pieces {
+            return Told::new(Ok(None));
+        }
+        flow.at += 1;
+        let (body, disclosed) = (piece_bytes(at).into(), vec![patient(&format!("p{at}")); EACH]);
+        Told::new(Ok(Some(Filtrate { body, disclosed, validator: Validator::None })))
     }
 
     fn explain(&self, refusal: &Refusal) -> Answer {
         let body = format!("{} {}", refusal.shown, refusal.trace).into();
-        Answer { media_type: "application/fhir+json; charset=utf-8", body, scope: Some("user/Patient.r".into()) }
+        Answer { media_type: JSON, body, scope: Some("user/Patient.r".into()) }
     }
 }
 

@@ -3,7 +3,8 @@
 use crate::pier::Pier;
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use identity::{
     Acceptor, AcceptorSettings, Authority, Bundle, Clients, DevelopmentIssuer, Dialler, DiallerSettings, Expect,
@@ -133,6 +134,13 @@ impl Stage {
         generation(&self.issuer, self.pier.clone(), hash)
     }
 
+    /// Rules under which nobody may read.
+    pub fn generation_of_nobody(&self, hash: [u8; 32]) -> Generation<Pier> {
+        let nobody = "@id(\"nobody\")\nforbid (principal, action == Lazaret::Action::\"read\", resource);";
+        let engine = Arc::new(engine(&format!("{POLICIES}\n{nobody}")));
+        Generation { engine, ..self.generation(hash) }
+    }
+
     pub async fn dial(&self, http: Http) -> Line {
         let (line, peer) = self.dialler(http, None).dial(self.address).await.expect("a handshake");
         assert_eq!(peer.h2, http == Http::Two);
@@ -239,11 +247,14 @@ fn generation(issuer: &DevelopmentIssuer, road: Pier, hash: [u8; 32]) -> Generat
     let settings =
         identity::Settings { generation: hash, ..identity::Settings::new(vec![issuer], vec![AUDIENCE.into()]) };
     let verifier = Arc::new(Verifier::new(settings, Arc::new(Offline)).expect("a verifier"));
+    Generation { verifier, engine: Arc::new(engine(POLICIES)), road, hash }
+}
+
+fn engine(policies: &str) -> Engine {
     let step_up = Challenge { acr_values: vec!["urn:lazaret:acr:mfa".into()], max_age_s: Some(900) };
-    let policies = vec![("test.cedar".to_owned(), POLICIES.to_owned())];
+    let policies = vec![("test.cedar".to_owned(), policies.to_owned())];
     let engine = Engine::load(&Sources { policies, groups: Vec::new(), step_up });
-    let engine = Arc::new(engine.unwrap_or_else(|error| panic!("{error}")));
-    Generation { verifier, engine, road, hash }
+    engine.unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn acceptor(authority: &Authority, clock: &identity::Clock) -> Acceptor {
@@ -266,8 +277,8 @@ async fn bind() -> TcpListener {
 
 /// One connection of a client.
 pub enum Caller {
-    One(hyper::client::conn::http1::SendRequest<Empty<Bytes>>),
-    Two(hyper::client::conn::http2::SendRequest<Empty<Bytes>>),
+    One(hyper::client::conn::http1::SendRequest<Full<Bytes>>),
+    Two(hyper::client::conn::http2::SendRequest<Full<Bytes>>),
 }
 
 impl Caller {
@@ -290,11 +301,16 @@ impl Caller {
         }
     }
 
-    pub async fn send(&mut self, request: Request<Empty<Bytes>>) -> Result<Response<Bytes>, hyper::Error> {
-        let response = match self {
-            Self::One(caller) => caller.send_request(request).await?,
-            Self::Two(caller) => caller.send_request(request).await?,
-        };
+    /// The head of an answer, its body still under way.
+    pub async fn begin(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, hyper::Error> {
+        match self {
+            Self::One(caller) => caller.send_request(request).await,
+            Self::Two(caller) => caller.send_request(request).await,
+        }
+    }
+
+    pub async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, hyper::Error> {
+        let response = self.begin(request).await?;
         let (head, body) = response.into_parts();
         Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
     }
@@ -327,7 +343,7 @@ impl Caller {
     }
 }
 
-pub fn get(http: Http, path: &str, credential: Option<&str>) -> Request<Empty<Bytes>> {
+pub fn get(http: Http, path: &str, credential: Option<&str>) -> Request<Full<Bytes>> {
     let uri = match http {
         Http::One => path.to_owned(),
         Http::Two => format!("https://localhost{path}"),
@@ -339,7 +355,7 @@ pub fn get(http: Http, path: &str, credential: Option<&str>) -> Request<Empty<By
     if let Some(credential) = credential {
         request = request.header("authorization", credential);
     }
-    request.body(Empty::new()).expect("a request")
+    request.body(Full::default()).expect("a request")
 }
 
 /// Every leaf of the book, also while it is being written.
@@ -350,6 +366,26 @@ pub fn read(folder: &Path) -> Vec<evidence::Record> {
 
 /// The digest that a receipt must bind, computed from what a client received and from nothing of the door's code.
 pub fn digest(folder: &Path, response: &Response<Bytes>) -> [u8; 32] {
+    let mut text = head_text(folder, response);
+    text.extend((response.body().len() as u64).to_be_bytes());
+    text.extend(response.body());
+    sha256(&text)
+}
+
+/// The same for a beginning of a long answer's body.
+pub fn digest_of_beginning<B>(folder: &Path, response: &Response<B>, beginning: &[u8]) -> [u8; 32] {
+    let mut text = head_text(folder, response);
+    text.extend([0xff; 8]);
+    text.extend(beginning);
+    text.extend((beginning.len() as u64).to_be_bytes());
+    sha256(&text)
+}
+
+fn sha256(text: &[u8]) -> [u8; 32] {
+    aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text).as_ref().try_into().expect("32 bytes")
+}
+
+fn head_text<B>(folder: &Path, response: &Response<B>) -> Vec<u8> {
     let header = |name: &str| response.headers().get(name).map(|value| value.as_bytes());
     let trace = header("lazaret-trace").and_then(|hex| std::str::from_utf8(hex).ok()).expect("a trace");
     let trace = lexicon::Trace::from_hex(trace).expect("hex");
@@ -369,7 +405,8 @@ pub fn digest(folder: &Path, response: &Response<Bytes>) -> [u8; 32] {
         "retry-after",
     ];
     let headers: Vec<(&str, &[u8])> = names.iter().filter_map(|name| Some((*name, header(name)?))).collect();
-    let framing = usize::from(response.headers().contains_key("content-length"));
+    let framed = |name: &str| usize::from(response.headers().contains_key(name));
+    let framing = framed("content-length") + framed("transfer-encoding") + framed("connection");
     assert_eq!(response.headers().len(), headers.len() + framing, "a header that no receipt binds");
     let mut text = Vec::new();
     let mut part = |bytes: &[u8]| {
@@ -383,15 +420,18 @@ pub fn digest(folder: &Path, response: &Response<Bytes>) -> [u8; 32] {
         part(name.as_bytes());
         part(value);
     }
-    part(response.body());
-    aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &text).as_ref().try_into().expect("32 bytes")
+    text
+}
+
+/// Every leaf of one passage.
+pub fn leaves_of<B>(folder: &Path, response: &Response<B>) -> Vec<evidence::Record> {
+    let trace = response.headers().get("lazaret-trace").and_then(|hex| hex.to_str().ok()).expect("a trace").to_owned();
+    read(folder).into_iter().filter(|record| record.trace.is_some_and(|of| of.to_string() == trace)).collect()
 }
 
 /// The record of an answer, which must bind it.
 pub fn record_of(folder: &Path, response: &Response<Bytes>) -> evidence::Record {
-    let trace = response.headers().get("lazaret-trace").and_then(|hex| hex.to_str().ok()).expect("a trace").to_owned();
-    let all = read(folder);
-    let mut found = all.into_iter().filter(|record| record.trace.is_some_and(|of| of.to_string() == trace));
+    let mut found = leaves_of(folder, response).into_iter();
     let (record, None) = (found.next().expect("an answer without a record"), found.next()) else {
         panic!("two records of one answer");
     };

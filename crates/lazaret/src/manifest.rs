@@ -5,6 +5,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::num::{NonZeroU32, NonZeroU64};
 use toml::Spanned;
 
 /// A perimeter: inventory, segmentation, data flows and the configuration of the data plane, in one file.
@@ -267,6 +268,38 @@ pub struct Limits {
     pub upstream_timeout_s: u64,
     /// How long a graceful shutdown waits for open requests.
     pub drain_s: u64,
+    /// How long a client may take nothing of a long answer before it is cut.
+    pub stall_timeout_s: u64,
+    pub patients: Patients,
+}
+
+/// How many different patients a caller may see something of. Known ones cost nothing. Counted in memory, by each process
+/// for itself: a restart begins anew, and two instances allow twice as many.
+#[derive(Deserialize, JsonSchema, Clone)]
+#[serde(deny_unknown_fields, default)]
+pub struct Patients {
+    /// Length of the sliding window.
+    pub window_s: NonZeroU64,
+    /// Beyond so many, a person must have authenticated phishing-resistantly, or at most `fresh_s` ago.
+    pub step_up: u32,
+    pub fresh_s: u64,
+    /// Beyond so many of one caller at one client, 429.
+    pub most: NonZeroU32,
+    /// The same for one token.
+    pub most_of_a_token: NonZeroU32,
+}
+
+impl Default for Patients {
+    fn default() -> Self {
+        let number = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        Self {
+            window_s: NonZeroU64::new(3_600).unwrap_or(NonZeroU64::MIN),
+            step_up: 200,
+            fresh_s: 900,
+            most: number(1_000),
+            most_of_a_token: number(500),
+        }
+    }
 }
 
 impl Default for Limits {
@@ -284,6 +317,8 @@ impl Default for Limits {
             upstream_connect_timeout_s: 3,
             upstream_timeout_s: 15,
             drain_s: 10,
+            stall_timeout_s: 20,
+            patients: Patients::default(),
         }
     }
 }

@@ -291,6 +291,13 @@ fn desk_settings(road: &blueprint::Road) -> passage::Settings {
     settings.timeouts.request = Duration::from_secs(limits.request_timeout_s);
     settings.timeouts.idle = Duration::from_secs(limits.idle_timeout_s);
     settings.timeouts.drain = Duration::from_secs(limits.drain_s);
+    settings.timeouts.stall = Duration::from_secs(limits.stall_timeout_s);
+    let patients = &limits.patients;
+    settings.limits.fresh_s = patients.fresh_s;
+    settings.limits.patients.window_s = patients.window_s.get();
+    settings.limits.patients.step_up = patients.step_up;
+    settings.limits.patients.most = patients.most.get();
+    settings.limits.patients.most_of_a_token = patients.most_of_a_token.get();
     settings
 }
 

@@ -11,11 +11,15 @@ use lexicon::{Reason, Station};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// An answer without what is its own: trace and date.
+/// An answer without what is its own: trace, date, and how many requests are left. Of patients the same are left.
 fn face(response: &Response<Bytes>) -> (StatusCode, HeaderMap, String) {
     let mut headers = response.headers().clone();
     let trace = headers.remove("lazaret-trace").expect("a trace");
     headers.remove("date").expect("a date");
+    let left = headers.remove("ratelimit").expect("what is left");
+    let patients = left.to_str().expect("ascii").split(';').nth(3).expect("patients left").to_owned();
+    assert!(patients.starts_with("r="), "{patients}");
+    headers.insert("patients-left", patients.parse().expect("a value"));
     let text = String::from_utf8(response.body().to_vec()).expect("text");
     (response.status(), headers, text.replace(trace.to_str().expect("hex"), ""))
 }

@@ -89,6 +89,38 @@ async fn only_the_policies_that_decided_are_in_the_record() {
     stage.close().await;
 }
 
+/// Whatever a request also leads to must be permitted too; the record has the scopes of all.
+#[tokio::test]
+async fn a_further_class_needs_its_own_permission() {
+    let stage = Stage::raise().await;
+    let mut client = stage.client(Http::Two).await;
+    for (path, expect, policies) in [
+        ("/pier/two-Observation", None, vec!["nurse-reads"]),
+        ("/pier/two-Patient", None, vec!["nurse-reads"]),
+        ("/pier/two-Device", Some(Reason::PolicyRefused), vec!["no-devices"]),
+        // A class without a type leads nowhere that could be judged.
+        ("/pier/two-Nothing", Some(Reason::Bug), vec![]),
+    ] {
+        let response = client.get(path, Some(&stage.nurse())).await.expect("an answer");
+        let record = record_of(stage.folder.path(), &response);
+        assert_eq!(
+            (record.reason, &record.policies),
+            (expect, &policies.into_iter().map(str::to_owned).collect()),
+            "{path}"
+        );
+        if expect != Some(Reason::Bug) {
+            let further = path.replace("/pier/two-", "user/") + ".r";
+            let scopes =
+                if further == "user/Patient.r" { vec![further] } else { vec!["user/Patient.r".into(), further] };
+            assert_eq!(record.scopes, scopes);
+        }
+        let station = if expect.is_none() { Station::Record } else { Station::Authorize };
+        assert_eq!(record.station, Some(station));
+    }
+    drop(client);
+    stage.close().await;
+}
+
 /// A token that is refused after its signature verified is evidence of who showed it, and of nothing else: it stays a
 /// stranger's refusal. Before that, what it claims is nobody's word.
 #[tokio::test]

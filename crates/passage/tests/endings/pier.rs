@@ -1,7 +1,9 @@
 //! A toy road: the last word of the path says what happens.
 
 use bytes::Bytes;
-use lexicon::{Action, Facts, Halt, Interaction, LocalId, Principal, Reason, Relationship, ResourceType, Verdict};
+use lexicon::{
+    Action, Facts, Halt, Interaction, Judge, LocalId, Principal, Reason, Relationship, ResourceType, Verdict,
+};
 use passage::{
     Answer, Class, Classes, Disclosed, Moment, Notes, Refusal, Road, Sight, Told, Validator, Whole, Words, Yield,
 };
@@ -156,8 +158,13 @@ impl Road for Pier {
                     "create" => (Action::Create, Some(ResourceType::PATIENT)),
                     _ => (Action::Read, Some(ResourceType::PATIENT)),
                 };
-                let scopes = vec!["user/Patient.r".to_owned()];
-                Ok(Class { action, resource_type, scopes, purpose: "treatment".into() }.into())
+                let class = |action, resource_type: Option<ResourceType>| {
+                    let scopes = vec![format!("user/{}.r", resource_type.map_or("Patient", ResourceType::name))];
+                    Class { action, resource_type, scopes, purpose: "treatment".into() }
+                };
+                // `two-Observation` leads to a further type.
+                let further = word.strip_prefix("two-").map(|name| class(action, ResourceType::from_name(name)));
+                Ok(Classes { first: class(action, resource_type), further: further.into_iter().collect() })
             }
         }
     }
@@ -183,6 +190,13 @@ impl Road for Pier {
             Verdict::Permit { policies, .. } => notes.policies = policies,
             Verdict::Refuse { .. } if self.is_public(sight.ask) => {}
             Verdict::Refuse { reason, policies } => return Told { notes, outcome: Err(Halt::by(reason, policies)) },
+        }
+        if let Some(further) = sight.ask.0.strip_prefix("two-") {
+            let of = |name| sight.plan_for(ResourceType::from_name(name).expect("a type"));
+            let permits = |plan: &dyn Judge, name| matches!(plan.judge(&facts_of(name, "N")), Verdict::Permit { .. });
+            assert!(of(further).is_some_and(|plan| permits(plan, further)));
+            assert!(of("Patient").is_some_and(|plan| permits(plan, "Patient")), "the first class has its plan too");
+            assert!(of("Encounter").is_none(), "nobody asked for those");
         }
         let outcome = match sight.ask.0.as_str() {
             "hidden" => Err(Reason::RelationshipNone.into()),
@@ -225,8 +239,12 @@ impl Road for Pier {
 }
 
 fn facts(label: &str) -> Facts {
+    facts_of("Patient", label)
+}
+
+fn facts_of(name: &str, label: &str) -> Facts {
     Facts {
-        resource_type: ResourceType::PATIENT,
+        resource_type: ResourceType::from_name(name).expect("a type"),
         patient: LocalId::new("canary"),
         department: None,
         care_teams: Vec::new(),

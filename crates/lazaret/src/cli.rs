@@ -163,13 +163,54 @@ pub struct BookArgs {
 }
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Explain {
+    #[command(subcommand)]
+    pub what: Option<ExplainWhat>,
     /// The development persona that asks.
-    #[arg(long = "as")]
-    pub persona: String,
+    #[arg(long = "as", required = true)]
+    pub persona: Option<String>,
     /// The request, such as `Patient/p001`, or with a method: `GET Patient/p001`.
     #[arg(required = true, num_args = 1..=2)]
     pub request: Vec<String>,
+    #[arg(long, default_value = "lazaret-data")]
+    pub data: PathBuf,
+    /// Print as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Subcommand)]
+pub enum ExplainWhat {
+    /// What a persona may search a type by, and what stands in the way of the rest.
+    Surface(ExplainSurface),
+    /// What a stolen token of a persona is worth: how long it lives, how fast it reads, whose data it reaches.
+    Worth(ExplainWorth),
+}
+
+#[derive(Args)]
+pub struct ExplainSurface {
+    /// The development persona that asks.
+    #[arg(long = "as")]
+    pub persona: String,
+    /// The type that is searched, such as `Patient`.
+    #[arg(value_name = "TYPE")]
+    pub of: String,
+    #[arg(long, default_value = "lazaret-data")]
+    pub data: PathBuf,
+    /// Print as JSON, every row.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct ExplainWorth {
+    /// The development persona whose token it is.
+    #[arg(long = "as")]
+    pub persona: String,
+    /// Seconds the token lives.
+    #[arg(long, default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub lifetime_s: u64,
     #[arg(long, default_value = "lazaret-data")]
     pub data: PathBuf,
     /// Print as JSON.

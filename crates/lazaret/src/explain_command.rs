@@ -1,70 +1,56 @@
 //! `lazaret explain`: why a persona's request would be permitted or refused. Asks the same rooms that answer requests;
 //! the resource and the care relationships come from the folder's synthetic clinic.
 
-use crate::blueprint::{Blueprint, DEVELOPMENT_MARK, Material};
-use crate::cli::Explain;
-use crate::personas::Persona;
-use crate::{output, process, wiring};
-use anyhow::{Context, anyhow, bail};
+mod asker;
+mod surface;
+mod worth;
+
+use crate::blueprint::Blueprint;
+use crate::cli::{Explain, ExplainWhat};
+use crate::{output, wiring};
+use anyhow::bail;
+use asker::{Asker, scan};
 use clinic::{Held, Key, World};
-use fhir::filter::{Filter, Limits, Scanned};
+use fhir::filter::Scanned;
 use fhir::request::{self, Line};
-use fhir::scope::Scopes;
-use fhir::{Base, Grant};
-use identity::{Bearer, DevelopmentIssuer, Peer};
-use lexicon::{Context as Circumstances, Facts, LocalId, Principal, Question, Reason, Relationship, Verdict};
+use fhir::{Base, Grant, Search};
+use lexicon::{Facts, Principal, Reason, Relationship, Verdict};
 use policy::{Class, Explanation, Standing};
 use serde_json::{Value, json};
-use std::path::Path;
 use std::process::ExitCode;
 
 pub fn explain(args: &Explain) -> anyhow::Result<ExitCode> {
-    if !args.data.join(DEVELOPMENT_MARK).exists() {
-        bail!(
-            "`{}` is not a data folder of `lazaret up`; start that first, or name it with --data",
-            args.data.display()
-        );
+    match &args.what {
+        Some(ExplainWhat::Surface(args)) => surface::surface(args)?,
+        Some(ExplainWhat::Worth(args)) => worth::worth(args)?,
+        None => request(args)?,
     }
-    let blueprint = Blueprint::read(&args.data.join("lazaret.toml"), Material::Development)?;
-    let principal = principal(args, &blueprint)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn request(args: &Explain) -> anyhow::Result<()> {
+    let asker = Asker::open(args.persona.as_deref().unwrap_or_default(), &args.data)?;
     let (method, path) = match args.request.as_slice() {
         [path] => ("GET", path.as_str()),
         [method, path] => (method.as_str(), path.as_str()),
         _ => bail!("name one request, such as Patient/p001"),
     };
-    let told = told(&blueprint, &args.data, &principal, (method, path))?;
+    let told = told(&asker, (method, path))?;
     if args.json {
         output::say(&told.to_string());
     } else {
         output::say(&in_words(&told));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
-/// The persona as the gateway would know it: a real token, really verified.
-fn principal(args: &Explain, blueprint: &Blueprint) -> anyhow::Result<Principal> {
-    let persona = Persona::named(&args.persona)
-        .with_context(|| format!("no persona is named `{}`; see `lazaret token --list`", args.persona))?;
-    let now = process::now();
-    let issuer = DevelopmentIssuer::open(&args.data.join("issuer"))?;
-    let token = issuer.mint(&persona.claims(&blueprint.road.base, now.seconds()), now, 60)?;
-    let bearer = Bearer::from_header(format!("Bearer {token}").as_bytes()).map_err(|reason| anyhow!("{reason}"))?;
-    let verifier = wiring::verifier(blueprint)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let caller =
-        runtime.block_on(verifier.verify(&bearer, &Peer::default(), now)).map_err(|reason| anyhow!("{reason}"))?;
-    Ok(caller.principal().clone())
+fn refused(reason: Reason) -> Value {
+    json!({"answer": reason.status(), "reason": reason.code(), "shown": reason.shown().code(), "hint": reason.hint()})
 }
 
-fn told(
-    blueprint: &Blueprint,
-    data: &Path,
-    principal: &Principal,
-    (method, path): (&str, &str),
-) -> anyhow::Result<Value> {
+fn told(asker: &Asker, (method, path): (&str, &str)) -> anyhow::Result<Value> {
     let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
     let path = format!("/{}", path.trim_start_matches('/'));
-    let refused = |reason: Reason| json!({"answer": reason.status(), "reason": reason.code(), "shown": reason.shown().code(), "hint": reason.hint()});
     let asked = match request::parse(Line { method, path: &path, query, ..Line::default() }) {
         Ok(asked) => asked,
         Err(reason) => return Ok(refused(reason)),
@@ -72,38 +58,36 @@ fn told(
     if let Some(reason) = request::unanswered(asked.interaction) {
         return Ok(refused(reason));
     }
-    let (Some(resource_type), Some(id)) = (asked.resource_type, &asked.id) else {
-        return Ok(json!({"answer": 200, "why": "public"}));
-    };
-    let scopes = Scopes::parse(&principal.scopes);
-    let grants = match scopes.covering(principal.kind, asked.interaction, resource_type) {
+    let Some(resource_type) = asked.resource_type else { return Ok(json!({"answer": 200, "why": "public"})) };
+    let grants = match asker.grants(asked.interaction, resource_type) {
         Ok(grants) => grants,
         Err(reason) => return Ok(refused(reason)),
     };
-    let world =
-        World::from_saved(&std::fs::read_to_string(data.join("clinic.json")).context("the clinic's file is missing")?)?;
-    let relationship = relationship(&world, principal, blueprint)?;
-    let scanned = resource(&world, resource_type.name(), id.reveal()).map(|text| scan(&text)).transpose()?;
-    let facts = scanned.as_ref().map(|scanned| facts(blueprint, scanned, &relationship));
-    let question = Question {
-        principal: principal.clone(),
-        action: asked.interaction.action(),
-        resource_type: Some(resource_type),
-        context: Circumstances {
-            now: process::now(),
-            purpose: blueprint.road.purpose.clone(),
-            zone: blueprint.road.zone.clone(),
-            assurance: principal.assurance,
-            scopes: grants.iter().map(Grant::text).collect(),
-        },
+    let question = asker.question(asked.interaction, resource_type, &grants);
+    let (rules, relationship) = (&asker.rules, &asker.relationship);
+    let Some(id) = &asked.id else {
+        let explanation = rules.engine.explain(&question, relationship, None);
+        let by_surface = asked.search.as_ref().and_then(|search| by_surface(asker, search));
+        return Ok(shape(&explanation, by_surface));
     };
-    let rules = wiring::rules(blueprint)?;
-    let explanation = rules.engine.explain(&question, &relationship, facts.as_ref());
-    let by_scope = match (&scanned, &facts) {
-        (Some(scanned), Some(facts)) => by_scope(&rules, &grants, &Case { scanned, facts, principal }, &explanation),
-        _ => None,
+    let scanned = resource(&asker.world, resource_type.name(), id.reveal()).map(|text| scan(&text)).transpose()?;
+    let facts = scanned.as_ref().map(|scanned| facts(&asker.blueprint, scanned, relationship));
+    let explanation = rules.engine.explain(&question, relationship, facts.as_ref());
+    let further = match (&scanned, &facts) {
+        (Some(scanned), Some(facts)) => {
+            by_scope(rules, &grants, &Case { scanned, facts, principal: &asker.principal }, &explanation)
+        }
+        _ => Some(Reason::ResourceAbsent),
     };
-    Ok(shape(&explanation, by_scope, scanned.is_some()))
+    Ok(shape(&explanation, further))
+}
+
+/// What of a search is refused before it is asked: a type that it leads to, or an element that it looks at.
+fn by_surface(asker: &Asker, search: &Search) -> Option<Reason> {
+    let types = search.types();
+    let refusal = types.iter().find_map(|of| asker.plan(lexicon::Interaction::SearchType, *of).err());
+    let surface = asker.surface(types.into_iter().chain([search.of]));
+    refusal.map(|halt| halt.reason).or_else(|| surface.admits(search).err())
 }
 
 /// A resource, and who wants to see it.
@@ -132,34 +116,6 @@ fn resource(world: &World, resource_type: &str, id: &str) -> Option<String> {
     world.holds(key).then(|| world.text(key)).flatten()
 }
 
-fn scan(text: &str) -> anyhow::Result<Scanned> {
-    let mut filter = Filter::new(Limits { bytes: 1 << 20, depth: wiring::JSON_DEPTH });
-    filter
-        .push(text.as_bytes())
-        .and_then(|()| filter.finish())
-        .map_err(|reason| anyhow!("the clinic's resource: {reason}"))
-}
-
-/// The care teams that the caller works in, as the clinic would answer the gateway's query, and as the file lists them.
-fn relationship(world: &World, principal: &Principal, blueprint: &Blueprint) -> anyhow::Result<Relationship> {
-    let Some((kind, id)) = &principal.fhir_user else { return Ok(Relationship::default()) };
-    let who = format!("{}/{}", kind.name(), id.reveal());
-    let mut care_teams = Vec::new();
-    for text in world.keys(Held::CareTeam).filter_map(|key| world.text(key)) {
-        let team = scan(&text)?;
-        let works_in = team.strings_at(&["participant", "member", "reference"]).iter().any(|member| *member == who);
-        let subject = team.strings_at(&["subject", "reference"]);
-        let patient = subject.first().and_then(|subject| LocalId::new(subject.strip_prefix("Patient/")?));
-        if let (true, Some(team), Some(patient)) = (works_in, team.id(), patient) {
-            care_teams.push((team, patient));
-        }
-    }
-    if let Some(roster) = &blueprint.road.roster {
-        care_teams.extend(roster.listed.care_teams(&(*kind, id.clone()), process::now()));
-    }
-    Ok(Relationship { care_teams, source: "query:CareTeam", age_s: 0, valid_until: None })
-}
-
 fn facts(blueprint: &Blueprint, scanned: &Scanned, relationship: &Relationship) -> Facts {
     let base = Base::new([blueprint.road.base.as_str(), blueprint.road.upstream.base.as_str()]);
     gateway::fhir::facts(
@@ -169,7 +125,8 @@ fn facts(blueprint: &Blueprint, scanned: &Scanned, relationship: &Relationship) 
     )
 }
 
-fn shape(explanation: &Explanation, by_scope: Option<Reason>, exists: bool) -> Value {
+/// The explanation, and what else than the policies refuses.
+fn shape(explanation: &Explanation, further: Option<Reason>) -> Value {
     let policies: Vec<Value> = explanation
         .policies
         .iter()
@@ -186,8 +143,7 @@ fn shape(explanation: &Explanation, by_scope: Option<Reason>, exists: bool) -> V
         .collect();
     let reason = match (&explanation.class, &explanation.verdict) {
         (Class::Refused(halt), _) => Some(halt.reason),
-        (Class::Planned, _) if !exists => Some(Reason::ResourceAbsent),
-        (Class::Planned, _) if by_scope.is_some() => by_scope,
+        (Class::Planned, _) if further.is_some() => further,
         (Class::Planned, Some(Verdict::Refuse { reason, .. })) => Some(*reason),
         (Class::Planned, _) => None,
     };
@@ -235,3 +191,6 @@ fn in_words(told: &Value) -> String {
     }
     lines.join("\n")
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,6 +37,14 @@ impl Ports {
     }
 }
 
+/// A data folder with thirty patients, of which nothing runs.
+#[cfg(test)]
+pub fn make(path: &Path) -> anyhow::Result<()> {
+    let folder = Folder::open_or_make(path, 30, process::now())?;
+    folder.write_manifest(&guide::Ports { gateway: 8443, admin: 8444, clinic: 8445 })?;
+    Ok(())
+}
+
 fn port_of(listener: &TcpListener) -> anyhow::Result<u16> {
     Ok(listener.local_addr()?.port())
 }

@@ -273,7 +273,7 @@ fn lasting(blueprint: &Blueprint) -> anyhow::Result<Lasting> {
     Ok(Lasting { upstream, cursors, made_from })
 }
 
-fn desk_settings(road: &blueprint::Road) -> passage::Settings {
+pub fn desk_settings(road: &blueprint::Road) -> passage::Settings {
     let limits = &road.limits;
     let a_minute = |count: u32| passage::Rate { count, period_s: 60, burst: (count / 4).max(1) };
     let mut settings = passage::Settings {

@@ -80,7 +80,9 @@ async fn hidden_and_absent_are_the_same() {
             .filter(|(name, _)| *name != "date" && *name != "lazaret-trace")
             .map(|(name, value)| (name, value.to_str().expect("ASCII")))
             // How many requests are left differs; how many patients, does not.
-            .map(|(name, value)| (name, if name == "ratelimit" { value.split(';').nth(3).unwrap_or(value) } else { value }))
+            .map(|(name, value)| {
+                (name, if name == "ratelimit" { value.split(';').nth(3).unwrap_or(value) } else { value })
+            })
             .map(|(name, value)| format!("{name}: {value}"))
             .collect();
         headers.sort();
@@ -181,4 +183,21 @@ async fn explain_says_what_the_gateway_answers() {
     let in_words = house.lazaret(&["explain", "--as", "nurse", "GET", "Patient/p011"]);
     let in_words = String::from_utf8_lossy(&in_words.stdout).into_owned();
     assert!(in_words.contains("relationship.none") && in_words.contains("nurse-reads-own-care-team"), "{in_words}");
+    let read = |words: &[&str]| -> Value {
+        let out = house.lazaret(words);
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        serde_json::from_slice(&out.stdout).expect("JSON")
+    };
+    let surface = read(&["explain", "surface", "--as", "nurse", "Patient", "--json"]);
+    let standing = |name: &str| {
+        let mut rows = surface["rows"].as_array().expect("rows").iter();
+        rows.find(|row| row["name"] == name).map(|row| row["standing"].clone())
+    };
+    assert_eq!(standing("birthdate"), Some("allowed".into()));
+    assert_eq!(standing("identifier"), Some("refused".into()));
+    let worth = read(&["explain", "worth", "--as", "support", "--json"]);
+    assert_eq!(
+        worth["types"].as_object().map(|types| types.keys().cloned().collect()),
+        Some(vec!["Patient".to_owned()])
+    );
 }

@@ -270,6 +270,7 @@ pub struct Limits {
     pub drain_s: u64,
     /// How long a client may take nothing of a long answer before it is cut.
     pub stall_timeout_s: u64,
+    /// Different patients of one caller. Each value has a default.
     pub patients: Patients,
 }
 
@@ -282,6 +283,7 @@ pub struct Patients {
     pub window_s: NonZeroU64,
     /// Beyond so many, a person must have authenticated phishing-resistantly, or at most `fresh_s` ago.
     pub step_up: u32,
+    /// The largest age of an authentication that is recent enough for that.
     pub fresh_s: u64,
     /// Beyond so many of one caller at one client, 429.
     pub most: NonZeroU32,

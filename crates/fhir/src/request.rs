@@ -82,15 +82,28 @@ pub struct Asked {
 /// What follows from the rest is not compared.
 impl PartialEq for Asked {
     fn eq(&self, other: &Self) -> bool {
-        let said = |asked: &Self| {
-            let Self { interaction, method, resource_type, id, version, .. } = asked.clone();
-            (interaction, method, resource_type, id, version)
-        };
-        said(self) == said(other)
-            && self.compartment == other.compartment
-            && self.operation == other.operation
-            && self.parameters == other.parameters
-            && self.criteria == other.criteria
+        let Self {
+            interaction,
+            method,
+            resource_type,
+            id,
+            version,
+            compartment,
+            operation,
+            parameters,
+            criteria,
+            search: _,
+            history: _,
+        } = self;
+        *interaction == other.interaction
+            && *method == other.method
+            && *resource_type == other.resource_type
+            && *id == other.id
+            && *version == other.version
+            && *compartment == other.compartment
+            && *operation == other.operation
+            && *parameters == other.parameters
+            && *criteria == other.criteria
     }
 }
 

@@ -1,7 +1,6 @@
 //! The parameters that say how to answer: `_count`, `_sort`, `_total`, `_summary`, `_elements` and our own `_page`.
 
 use super::Search;
-use crate::filter::Part;
 use crate::order::{Direction, Order};
 use crate::parameter;
 use lexicon::{Reason, ResourceType};
@@ -33,17 +32,6 @@ pub(super) fn is_one(code: &str) -> bool {
 }
 
 impl Search {
-    /// How much of each match is asked for; a resource that is included is shown in full.
-    pub fn part(&self) -> Part {
-        match self.summary {
-            Summary::True => Part::Summary,
-            Summary::Text => Part::Text,
-            Summary::Data => Part::Data,
-            Summary::False | Summary::Count if self.elements.is_empty() => Part::All,
-            Summary::False | Summary::Count => Part::Elements(self.elements.clone()),
-        }
-    }
-
     pub(super) fn add_result(&mut self, code: &str, value: &str) -> Result<(), Reason> {
         match code {
             "_count" => match count(value)? {

@@ -292,7 +292,17 @@ fn c12_dates_of_change_are_asked_where_named_and_never_sorted_by() {
     assert!(reads(path(&["name", "family"]), 1));
     assert!(!reads(path(&["birthDate"]), 0));
     assert!(!reads(vec![vec!["name", "family"], vec!["birthDate"]], 0));
-    assert!(!reads(Vec::new(), 0), "what looks at nothing known may look at anything");
+}
+
+/// What does not say what it looks at may look at anything.
+#[test]
+fn c13_what_looks_at_nothing_known_is_refused() {
+    let projections = Projections::load(STARTER).unwrap();
+    let surface = surface(&projections, NURSE);
+    assert!(surface.look(of("Patient"), &[], Need::Ever).is_refused());
+    assert!(surface.look(of("Patient"), &[], Need::Always).is_refused());
+    let shown = projections.compile(of("Patient"), &[]);
+    assert!(!Surface::reads_shown(&[], &shown, || 0));
 }
 
 /// Of a link only what is relative is shown; a condition would tell of the rest.

@@ -29,6 +29,8 @@ fn paths(of: ResourceType) -> Vec<String> {
         }
         paths.push(element.defined.to_owned());
     }
+    // The loader takes that name for the type itself.
+    paths.retain(|path| !path.ends_with("resourceType"));
     paths.sort();
     paths.dedup();
     paths

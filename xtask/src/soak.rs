@@ -14,7 +14,7 @@ use std::{
 };
 
 /// A fuzz target and the folder its first inputs come from.
-const TARGETS: [(&str, &str); 5] = [
+const TARGETS: [(&str, &str); 6] = [
     ("request_line", "crates/fhir/corpus/request"),
     ("scopes", "crates/fhir/corpus/scope"),
     ("filter", "crates/fhir/corpus/filter"),

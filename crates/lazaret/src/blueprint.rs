@@ -117,6 +117,8 @@ pub struct Book {
     pub log_key: PathBuf,
     pub seats: usize,
     pub stranger_seats: usize,
+    /// Files that checkpoints are copied to.
+    pub sinks: Vec<PathBuf>,
 }
 
 /// One thing wrong with a manifest.
@@ -436,6 +438,7 @@ impl Judge<'_> {
             log_key: self.folder.join(evidence.log_key.get_ref()),
             seats: evidence.seats,
             stranger_seats: evidence.stranger_seats,
+            sinks: evidence.checkpoint_sink.iter().map(|sink| self.folder.join(sink.path.get_ref())).collect(),
         })
     }
 

@@ -30,6 +30,7 @@ pub fn init(args: &Init) -> anyhow::Result<ExitCode> {
         log_key: directory.join("keys/log.key"),
         seats: 1_024,
         stranger_seats: 256,
+        sinks: Vec::new(),
     };
     wiring::create_book(&book, process::now())?;
     // Last, so that a folder with a manifest is a whole one.

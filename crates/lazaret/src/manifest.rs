@@ -363,6 +363,17 @@ pub struct Evidence {
     /// Of those, how many may be held before authentication.
     #[serde(default = "default_stranger_seats")]
     pub stranger_seats: usize,
+    /// Where each signed checkpoint is copied to. A book that one of them does not fit was put back, and is not opened.
+    #[serde(default)]
+    pub checkpoint_sink: Vec<CheckpointSink>,
+}
+
+/// A file on another volume, best of another machine. `lazaret evidence verify --save` puts the first checkpoint there.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointSink {
+    #[schemars(with = "String")]
+    pub path: Spanned<String>,
 }
 
 fn default_leeway_s() -> Spanned<u64> {

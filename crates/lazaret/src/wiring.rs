@@ -91,7 +91,9 @@ pub fn judge(blueprint: &Blueprint) -> anyhow::Result<()> {
 /// Serves until a signal says stop. The book outlives the runtime, so that what the runtime drops is still written.
 pub fn serve(serving: Serving) -> anyhow::Result<ExitCode> {
     let book = &serving.blueprint.book;
-    let (ledger, scribe) = Ledger::open(settings_of(book), keys_of(book)?, process::now())?;
+    let mut tuning = ledger::Tuning::default();
+    tuning.sinks.clone_from(&book.sinks);
+    let (ledger, scribe) = Ledger::open_tuned(settings_of(book), keys_of(book)?, tuning, process::now())?;
     let (lines, log) = sync_channel(4_096);
     let writer = std::thread::Builder::new().name("access-log".into()).spawn(move || {
         log.iter().for_each(|line: String| output::note(&line));

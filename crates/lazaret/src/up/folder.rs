@@ -150,6 +150,7 @@ fn book(path: &Path) -> Book {
         log_key: path.join("keys/log.key"),
         seats: 1_024,
         stranger_seats: 256,
+        sinks: Vec::new(),
     }
 }
 

@@ -78,7 +78,7 @@ impl Cutter {
         for (at, &byte) in rest.iter().enumerate() {
             if self.in_string {
                 self.string(byte);
-                if !self.in_string && self.depth == 1 && self.member == Member::Name {
+                if !self.in_string && self.member == Member::Name {
                     let read = rest.get(..at).unwrap_or_default();
                     let name = frame.iter().chain(read).skip(self.string_start);
                     self.member = if name.eq(b"entry") { Member::BeforeEntries } else { Member::Value };

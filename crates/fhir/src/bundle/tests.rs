@@ -90,6 +90,32 @@ fn words_like_entry_elsewhere_are_not_the_entries() {
 }
 
 #[test]
+fn names_that_begin_like_entry_are_other_names() {
+    check(&searchset(&format!(r#""entry2":[{P1}],"entries":[{P1}],"entr":[{P1}],"Entry":[{P1}]"#)), "");
+    check(&searchset(&format!(r#""xentry":[{P1}],"":[{P1}],"entry":[]"#)), "");
+}
+
+/// What is refused late must not have let out what stands behind it.
+#[test]
+fn f4_nothing_behind_a_broken_place_is_let_out() {
+    let filler = format!(r#""x":"{}""#, "x".repeat(64));
+    for (page, before) in [
+        (format!(r#"{{"entry":[{P1}],"entry":[{P1},{P1}"#), 1),
+        (format!(r#"{{"total":tru,{filler},"entry":[{P1}"#), 0),
+        (format!(r#"{{"a":1 2,{filler},"entry":[{P1}"#), 0),
+        (format!(r#"[{filler},"entry":[{P1}"#), 0),
+        (format!(r#"{{"entry":[{P1},{{"resource":{{"id":1,"id":2}}}},{P1}"#), 1),
+    ] {
+        for chunk in [1, 64, usize::MAX] {
+            let mut entries = Entries::new(BundleKind::Searchset, EntryLimits::PAGE);
+            let refused = page.as_bytes().chunks(chunk).any(|part| entries.push(part).is_err());
+            assert!(refused, "chunks of {chunk}: {page}");
+            assert_eq!(std::iter::from_fn(|| entries.next()).count(), before, "chunks of {chunk}: {page}");
+        }
+    }
+}
+
+#[test]
 fn c17_an_outcome_is_dropped_with_its_words() {
     let outcome = r#"{"resourceType":"OperationOutcome","issue":[{"diagnostics":"SELECT ssn"}]}"#;
     check(&searchset(&format!(r#""entry":[{{"resource":{outcome}}},{P1}]"#)), "outcome nothing, match Patient/p1");

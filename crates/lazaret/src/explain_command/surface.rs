@@ -96,9 +96,9 @@ pub(super) fn in_words(told: &Value) -> String {
     let policies: Vec<String> = each("policies").iter().map(text).collect();
     let mut granted: Vec<String> = each("groups").iter().map(|group| text(&group["group"])).collect();
     granted.push("default".to_owned());
-    let groups =
-        each("groups").into_iter().map(|group| format!("{} ({})", text(&group["group"]), text(&group["shown"])));
-    let groups: Vec<String> = std::iter::once("default (always)".to_owned()).chain(groups).collect();
+    let shown = |group: &Value| format!("{} ({})", text(&group["group"]), text(&group["shown"]));
+    let mut groups = vec!["default (always)".to_owned()];
+    groups.extend(each("groups").iter().map(shown));
     let reach = match told["patients"].as_u64() {
         None => "anybody's".to_owned(),
         Some(1) => "of 1 patient".to_owned(),

@@ -1,29 +1,26 @@
 //! The answer of a search, piece by piece: matches until the page is full, then what they include, then links and
 //! total. It follows from what the caller may see and from nothing else; the upstream only saves us from reading all.
 
+mod walk;
+
 use super::{
     Fhir,
-    chain::resolve,
     cursor::{Bound, Cursor, Manner, Position},
     include::Including,
-    legs::Ordered,
-    scan::{Errand, Found, Scan, Spent},
+    scan::{Errand, Found, Spent},
 };
 use ::fhir::{
     Part, Search, Surface,
     bundle::{BundleKind, Mode, Writer},
-    order::Key,
     request::{Asked, Parameters},
     search::{Summary, Total},
 };
 use lexicon::{Principal, Reason};
 use passage::Disclosed;
+use walk::Walk;
 
 /// A piece is handed on when it has so many bytes.
 const PIECE: usize = 32 << 10;
-
-/// Matches that are held to be put in order, in bytes.
-const HELD: usize = 16 << 20;
 
 /// One page under way.
 pub(super) struct Run {
@@ -58,38 +55,6 @@ enum Stage {
     Includes,
     Ends,
     Done,
-}
-
-struct Walk {
-    scan: Box<Scan>,
-    /// From a position in the middle, and nothing has come yet.
-    resumed: bool,
-    pass: u64,
-    held: Held,
-}
-
-/// Matches with what they are put in order by.
-#[derive(Default)]
-struct Held {
-    found: Vec<(Vec<Key>, Found)>,
-    bytes: usize,
-}
-
-impl Held {
-    fn push(&mut self, keys: Vec<Key>, found: Found) -> Result<(), Reason> {
-        self.bytes += found.size();
-        self.found.push((keys, found));
-        if self.bytes > HELD { Err(Reason::SearchTooBroad) } else { Ok(()) }
-    }
-
-    fn len(&self) -> u64 {
-        self.found.len() as u64
-    }
-
-    /// The first one last, to be taken from the end.
-    fn pours(self) -> Stage {
-        Stage::Pours(self.found.into_iter().rev().map(|(_, found)| found).collect())
-    }
 }
 
 /// How the next page is found.
@@ -230,105 +195,6 @@ impl Run {
             }
         }
         Ok(Some(self.piece()))
-    }
-
-    async fn open(&mut self, errand: &Errand<'_>, spent: &mut Spent) -> Result<Stage, Reason> {
-        let mut asking = resolve(self.search.of, &self.search.criteria, *errand, spent).await?;
-        if self.search.summary != Summary::Count {
-            asking.sort.clone_from(&self.search.sort);
-        }
-        let is_sorted = !asking.sort.is_empty();
-        let mut scan = Box::new(Scan::new(asking, self.part.clone(), errand)?);
-        let mut resumed = false;
-        match self.resume.take() {
-            Some((Manner::Collect, ..)) => return self.collect(scan, errand, spent).await,
-            // Otherwise these are other legs than those that the position is in: relationships have changed, or rules.
-            Some((Manner::Walk, legs, Some(position))) if legs == scan.mark() => {
-                scan.resume(position);
-                resumed = true;
-            }
-            Some((Manner::Walk, ..)) | None => {}
-        }
-        if is_sorted && scan.ordered == Ordered::Here {
-            return self.collect(scan, errand, spent).await;
-        }
-        let pass = if resumed { 0 } else { self.before };
-        Ok(Stage::Walks(Walk { scan, resumed, pass, held: Held::default() }))
-    }
-
-    /// One match further, in the order of the upstream.
-    async fn walk(&mut self, mut walk: Walk, errand: &Errand<'_>, spent: &mut Spent) -> Result<Stage, Reason> {
-        let is_sorted = !walk.scan.asking().sort.is_empty();
-        let found = match walk.scan.next(errand, spent).await {
-            // The upstream has forgotten the page: the same matches are passed over instead.
-            Err(Reason::UpstreamSearch) if walk.resumed => {
-                walk.scan.rewind();
-                return Ok(Stage::Walks(Walk { resumed: false, pass: self.before, ..walk }));
-            }
-            found => found?,
-        };
-        walk.resumed = false;
-        if is_sorted && walk.scan.ordered == Ordered::Here {
-            // The upstream does not take our order.
-            return self.collect(walk.scan, errand, spent).await;
-        }
-        let Some(found) = found else {
-            if self.next.is_none() && (self.before == 0 || self.wants_total()) {
-                self.total.get_or_insert(self.before + self.written + walk.held.len());
-            }
-            return Ok(walk.held.pours());
-        };
-        if walk.pass > 0 {
-            walk.pass -= 1;
-        } else if self.search.summary == Summary::Count {
-            self.written += 1;
-        } else if self.next.is_some() {
-            // Beyond the page, for the total.
-            self.total = self.total.map(|total| total + 1);
-        } else if self.written + walk.held.len() == self.most {
-            let (manner, legs) = (Manner::Walk, walk.scan.mark());
-            self.next = Some(Next { manner, legs, position: Some(found.position) });
-            if !self.wants_total() || self.total.is_some() {
-                return Ok(walk.held.pours());
-            }
-            self.total = Some(self.before + self.most + 1);
-        } else if is_sorted {
-            let keys = self.keys(&found, errand);
-            if walk.held.found.last().is_some_and(|(last, _)| *last > keys) {
-                return self.collect(walk.scan, errand, spent).await;
-            }
-            walk.held.push(keys, found)?;
-        } else {
-            self.show(found, errand);
-        }
-        Ok(Stage::Walks(walk))
-    }
-
-    /// Reads everything there is, from the beginning, and puts it in order here.
-    async fn collect(&mut self, mut scan: Box<Scan>, errand: &Errand<'_>, spent: &mut Spent) -> Result<Stage, Reason> {
-        scan.rewind();
-        scan.ordered = Ordered::Here;
-        let mut held = Held::default();
-        while let Some(found) = scan.next(errand, spent).await? {
-            held.push(self.keys(&found, errand), found)?;
-        }
-        // What is equal is put in order by id, which is shown, and not by what made the upstream send it first.
-        held.found.sort_by(|(one, a), (other, b)| one.cmp(other).then_with(|| a.id.cmp(&b.id)));
-        let all = held.len();
-        self.next = None;
-        if all > self.before.saturating_add(self.most) {
-            self.next = Some(Next { manner: Manner::Collect, legs: 0, position: None });
-        }
-        let is_whole = self.before == 0 && self.next.is_none();
-        self.total = (self.wants_total() || is_whole).then_some(all);
-        let (skip, take) = (usize::try_from(self.before), usize::try_from(self.most));
-        let (skip, take) = (skip.map_err(|_| Reason::Bug)?, take.map_err(|_| Reason::Bug)?);
-        held.found = held.found.into_iter().skip(skip).take(take).collect();
-        Ok(held.pours())
-    }
-
-    fn keys(&self, found: &Found, errand: &Errand<'_>) -> Vec<Key> {
-        self.search.sort.iter().map(|order| order.key(&found.view, &errand.road.base)).collect()
     }
 
     fn wants_total(&self) -> bool {

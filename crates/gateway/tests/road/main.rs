@@ -8,8 +8,10 @@ mod lies;
 #[cfg(test)]
 mod lookups;
 #[cfg(test)]
+#[expect(dead_code, reason = "the tests of searches use the rest")]
 mod stage;
 #[cfg(test)]
+#[expect(dead_code, reason = "the tests of searches use the rest")]
 mod ward;
 
 use http::Request;
@@ -99,15 +101,13 @@ async fn the_upstream_request_is_built_anew() {
 async fn what_is_not_answered_says_so_and_causes_nothing() {
     let stage = Stage::raise().await;
     let token = stage.token(json!({ "scope": "user/*.cruds" }));
-    let mut met = HashSet::from([Interaction::Read, Interaction::Capabilities, Interaction::SmartConfiguration]);
+    let answered = Interaction::ALL.iter().filter(|interaction| fhir::request::unanswered(**interaction).is_none());
+    let mut met: HashSet<Interaction> = answered.copied().collect();
     for (line, interaction, reason) in [
-        ("GET /Patient/p1/_history/2", Interaction::Vread, Reason::VreadNotAnswered),
-        ("GET /Patient/p1/_history", Interaction::HistoryInstance, Reason::HistoryInstanceNotAnswered),
         ("GET /Patient/_history", Interaction::HistoryType, Reason::HistoryTypeNotAnswered),
         ("GET /_history", Interaction::HistorySystem, Reason::HistorySystemNotAnswered),
-        ("GET /Patient?name=canary", Interaction::SearchType, Reason::SearchTypeNotAnswered),
         ("POST /_search", Interaction::SearchSystem, Reason::SearchSystemNotAnswered),
-        ("GET /Patient/p1/Observation", Interaction::SearchCompartment, Reason::SearchCompartmentNotAnswered),
+        ("GET /Patient/p1/*", Interaction::SearchCompartment, Reason::SearchCompartmentNotAnswered),
         ("POST /Patient", Interaction::Create, Reason::CreateNotAnswered),
         ("POST /Patient if-none-exist", Interaction::ConditionalCreate, Reason::ConditionalCreateNotAnswered),
         ("PUT /Patient/p1", Interaction::Update, Reason::UpdateNotAnswered),

@@ -8,7 +8,7 @@ use gateway::{
     fhir::{Caps, Fhir, Roster, Settings, Upstream, UpstreamSettings},
 };
 use http::{Request, Response};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use identity::{
     Acceptor, AcceptorSettings, Authority, Bundle, Clients, DevelopmentIssuer, Dialler, DiallerSettings, Expect,
@@ -62,6 +62,8 @@ pub struct Set {
     /// Care relationships from a file.
     pub roster: Option<&'static str>,
     pub caps: Caps,
+    /// The starter's projections name when a resource was changed.
+    pub is_dated: bool,
 }
 
 impl Default for Set {
@@ -74,6 +76,7 @@ impl Default for Set {
             limits,
             roster: None,
             caps: Caps::default(),
+            is_dated: false,
         }
     }
 }
@@ -167,15 +170,27 @@ impl Stage {
         self.send(Request::get(path).header("authorization", format!("Bearer {token}"))).await
     }
 
-    /// Sends on a connection of its own.
+    /// A search whose parameters are in its body.
+    pub async fn post(&self, path: &str, token: &str, form: &str) -> Response<Bytes> {
+        let request = Request::post(path)
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/x-www-form-urlencoded");
+        self.exchange(request, Bytes::copy_from_slice(form.as_bytes())).await
+    }
+
     pub async fn send(&self, request: http::request::Builder) -> Response<Bytes> {
+        self.exchange(request, Bytes::new()).await
+    }
+
+    /// Sends on a connection of its own.
+    async fn exchange(&self, request: http::request::Builder, body: Bytes) -> Response<Bytes> {
         let bundle = Bundle::from_pem(self.authority.bundle_pem().as_bytes()).expect("a bundle");
         let settings = dialler_settings(bundle, Expect::Dns("localhost".into()), ticking(&self.clock));
         let (line, _) = Dialler::new(&settings).expect("a dialler").dial(self.address).await.expect("a handshake");
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(line)).await.expect("a connection");
         tokio::spawn(connection);
-        let request = request.header("host", "localhost").body(Empty::<Bytes>::new()).expect("a request");
+        let request = request.header("host", "localhost").body(Full::new(body)).expect("a request");
         let (head, body) = sender.send_request(request).await.expect("an answer").into_parts();
         Response::from_parts(head, body.collect().await.expect("a body").to_bytes())
     }
@@ -290,7 +305,9 @@ fn generation(
     let issuer = IssuerSettings::new(names, Profile::Development, KeySource::Pinned(issuer.jwks().to_owned()));
     let settings = identity::Settings::new(vec![issuer], vec![BASE.into()]);
     let verifier = Arc::new(Verifier::new(settings, Arc::new(Offline)).expect("a verifier"));
-    let projections = Projections::load(include_str!("../../../../policies/projections.toml"));
+    let starter = include_str!("../../../../policies/projections.toml");
+    let dated = starter.replace("\"meta.security\"", "\"meta.security\", \"meta.versionId\", \"meta.lastUpdated\"");
+    let projections = Projections::load(if set.is_dated { &dated } else { starter });
     let projections = Arc::new(projections.unwrap_or_else(|error| panic!("{error}")));
     let policies = [
         ("always.cedar", include_str!("../../../../policies/always.cedar")),

@@ -62,9 +62,13 @@ impl Script {
     }
 }
 
+/// Answers what no script was written for.
+type Otherwise = Box<dyn Fn(&str) -> Script + Send>;
+
 pub struct Ward {
     pub address: SocketAddr,
     scripts: Mutex<HashMap<String, Script>>,
+    otherwise: Mutex<Otherwise>,
     seen: Mutex<Vec<Seen>>,
 }
 
@@ -72,7 +76,9 @@ impl Ward {
     pub async fn open(acceptor: Acceptor) -> Arc<Self> {
         let tcp = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let address = tcp.local_addr().expect("bound");
-        let ward = Arc::new(Self { address, scripts: Mutex::default(), seen: Mutex::default() });
+        let otherwise: Otherwise = Box::new(|_| Script::status(404));
+        let otherwise = Mutex::new(otherwise);
+        let ward = Arc::new(Self { address, scripts: Mutex::default(), otherwise, seen: Mutex::default() });
         let serving = Arc::downgrade(&ward);
         tokio::spawn(async move {
             while let (Ok((socket, _)), Some(ward)) = (tcp.accept().await, serving.upgrade()) {
@@ -90,6 +96,11 @@ impl Ward {
     /// What is answered to `path` (below the host, with its query) from now on.
     pub fn answers(&self, path: &str, script: Script) {
         self.scripts.lock().expect("a script").insert(path.to_owned(), script);
+    }
+
+    /// What is answered to all other paths from now on.
+    pub fn otherwise(&self, answer: impl Fn(&str) -> Script + Send + 'static) {
+        *self.otherwise.lock().expect("an answer") = Box::new(answer);
     }
 
     /// What it was asked since the last time.
@@ -128,7 +139,7 @@ impl Ward {
         let (method, headers, client) = (request.method().to_string(), request.headers().clone(), peer.spiffe);
         self.seen.lock().expect("a list").push(Seen { method, path: path.clone(), headers, client });
         let script = self.scripts.lock().expect("a script").get(&path).cloned();
-        let script = script.unwrap_or_else(|| Script::status(404));
+        let script = script.unwrap_or_else(|| (self.otherwise.lock().expect("an answer"))(&path));
         match script.manner {
             Manner::NeverAnswers => std::future::pending().await,
             Manner::Vanishes => return Err(io::ErrorKind::BrokenPipe.into()),

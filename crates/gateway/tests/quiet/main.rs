@@ -1,0 +1,158 @@
+//! Nothing hidden shows. Two clinics that differ only in what a caller may not see answer that caller alike, and every
+//! answer is what a slow reference says it is. The reference, the comparison and the list of leaks that the comparison
+//! must catch stand here; `docs/non-interference.md` says what is compared and what is not.
+
+#[cfg(test)]
+mod asks;
+#[cfg(test)]
+mod dice;
+#[cfg(test)]
+mod door;
+#[cfg(test)]
+mod law;
+#[cfg(test)]
+mod leaks;
+#[cfg(test)]
+mod matching;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod query;
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod sight;
+#[cfg(test)]
+mod table;
+#[cfg(test)]
+mod trial;
+#[cfg(test)]
+mod upstream;
+#[cfg(test)]
+mod world;
+
+use leaks::Leaks;
+use model::Answer;
+use reference::{Judgement, judge};
+use std::collections::BTreeMap;
+use trial::{Case, Subject, run, shrink};
+
+/// The model gateway, which answers in the case's worlds.
+struct Model(Leaks);
+
+impl Subject for Model {
+    fn ask(&mut self, case: &Case, which: usize, sent: &asks::Sent) -> (Answer, Vec<String>) {
+        let sight = sight::Sight::new(&case.worlds[which], &case.law, &case.caller, self.0);
+        (model::answer(&sight, sent), Vec::new())
+    }
+}
+
+/// The first seed: another one in a soak that was begun anew.
+#[expect(clippy::disallowed_methods, reason = "where a test begins stands in the environment")]
+fn first() -> u64 {
+    std::env::var("LAZARET_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_default()
+}
+
+/// How many sequences: as many as a soak asks for, or what fits a test run.
+#[expect(clippy::disallowed_methods, reason = "how long a test runs stands in the environment")]
+fn sequences() -> u64 {
+    std::env::var("LAZARET_SEQUENCES").ok().and_then(|many| many.parse().ok()).unwrap_or(2_000)
+}
+
+#[test]
+fn the_model_gateway_shows_nothing_hidden() {
+    let (mut different, mut statuses) = (0, BTreeMap::<u16, usize>::new());
+    for seed in first()..first() + sequences() {
+        let case = Case::new(seed);
+        different += usize::from(case.worlds[0].kept != case.worlds[1].kept);
+        if let Some(difference) = run(&case, &mut Model(Leaks::none())) {
+            let least = shrink(&case, &mut |case| run(case, &mut Model(Leaks::none())).is_some());
+            panic!("{difference}\n{least}");
+        }
+        for ask in case.asks.iter().filter_map(|ask| ask.sent(&asks::Memory::default())) {
+            *statuses.entry(Model(Leaks::none()).ask(&case, 0, &ask).0.status).or_default() += 1;
+        }
+    }
+    println!("{different} cases differ; {statuses:?}");
+    let share = |status| statuses.get(&status).copied().unwrap_or_default() * 100 / statuses.values().sum::<usize>();
+    assert!(different as u64 * 100 > sequences() * 90, "only {different} cases differ in anything");
+    assert!(share(200) > 20 && share(403) > 10 && share(404) > 2, "one-sided: {statuses:?}");
+}
+
+/// Each leak by name, with the seed that shows it.
+#[test]
+fn every_planted_leak_is_caught() {
+    assert!(leaks::ALL.len() >= 30);
+    let mut caught = Vec::new();
+    for seed in 0..6_000 {
+        let case = Case::new(seed);
+        assert!(run(&case, &mut Model(Leaks::none())).is_none(), "seed {seed} differs without a leak");
+        for leak in leaks::ALL {
+            if !caught.iter().any(|(found, _)| found == leak) && run(&case, &mut Model(Leaks::one(*leak))).is_some() {
+                caught.push((*leak, seed));
+            }
+        }
+        if caught.len() == leaks::ALL.len() {
+            break;
+        }
+    }
+    println!("{caught:?}");
+    let missed: Vec<_> = leaks::ALL.iter().filter(|leak| !caught.iter().any(|(found, _)| found == *leak)).collect();
+    assert!(missed.is_empty(), "not caught: {missed:?}");
+}
+
+/// Eight cases of one law go to one door, then the next.
+fn door(doors: &mut [door::Door; 4], seed: u64) -> &mut door::Door {
+    &mut doors[usize::try_from(seed / 8 % 4).expect("small")]
+}
+
+/// The real gateway in both worlds, before upstreams of all habits in turn.
+#[test]
+fn the_gateway_shows_nothing_hidden() {
+    let mut doors = upstream::HABITS.map(door::Door::open);
+    let mut failed = Vec::new();
+    for seed in first()..first() + sequences() {
+        if run(&Case::new(seed), door(&mut doors, seed)).is_some() {
+            failed.push(seed);
+        }
+    }
+    if let Some(seed) = failed.first() {
+        let door = door(&mut doors, *seed);
+        let least = shrink(&Case::new(*seed), &mut |case| run(case, door).is_some());
+        let difference = run(&least, door).expect("still fails");
+        panic!("{difference}\n{:?}\n{least}\nall seeds that failed: {failed:?}", door.habits);
+    }
+}
+
+/// Every answer is filter(reference, policy).
+#[test]
+fn the_gateway_answers_as_the_reference_does() {
+    let mut doors = upstream::HABITS.map(door::Door::open);
+    let mut counts = BTreeMap::<String, usize>::new();
+    let mut wrong = Vec::new();
+    for seed in first()..first() + sequences() / 4 {
+        let case = Case::new(seed);
+        let door = door(&mut doors, seed);
+        door.begin(&case);
+        for ask in &case.asks {
+            let judgement = judge(&case, ask, door);
+            let count = match &judgement {
+                Judgement::Same => "same".to_owned(),
+                Judgement::Stricter(code) => format!("stricter: {code}"),
+                Judgement::Wrong(_) => "wrong".to_owned(),
+            };
+            if count.starts_with("stricter") {
+                println!("{count} {seed} {ask:?}");
+            }
+            *counts.entry(count).or_default() += 1;
+            if let Judgement::Wrong(what) = judgement {
+                wrong.push((seed, ask.clone(), what));
+            }
+        }
+    }
+    println!("{counts:?}");
+    for (seed, ask, what) in wrong.iter().take(12) {
+        println!("{seed} {ask:?} {what}");
+    }
+    assert!(wrong.is_empty(), "{} wrong: {:?}", wrong.len(), wrong.iter().map(|(seed, ..)| seed).collect::<Vec<_>>());
+}

@@ -54,7 +54,7 @@ impl Modifier {
             Modifier::Identifier,
         ];
         let word = WORDS.into_iter().find(|word| word.word() == text);
-        word.filter(|_| !text.is_empty()).or_else(|| ResourceType::from_name(text).map(Self::Type))
+        word.or_else(|| ResourceType::from_name(text).map(Self::Type))
     }
 
     /// Without its colon; empty for none.
@@ -90,7 +90,7 @@ impl Modifier {
             (Kind::Token, Self::Text) => all(&[Datatype::Coding, Datatype::CodeableConcept, Datatype::Identifier]),
             (Kind::Token, Self::OfType) => all(&[Datatype::Identifier]),
             (Kind::Reference, Self::Identifier) => all(&[Datatype::Reference]),
-            (Kind::Reference, Self::Type(of)) => parameter.targets.contains(&of),
+            (Kind::Reference, Self::Type(of)) => has_references(parameter) && parameter.targets.contains(&of),
             _ => false,
         }
     }
@@ -277,6 +277,11 @@ impl Condition {
             }
         }
     }
+}
+
+/// Canonical URLs name no type.
+fn has_references(parameter: &Parameter) -> bool {
+    parameter.places.iter().any(|place| place.datatype == Datatype::Reference)
 }
 
 /// Is there something that a comparison could look at?

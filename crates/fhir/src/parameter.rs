@@ -135,8 +135,7 @@ impl Parameter {
 
     /// Takes one row of the table in.
     fn add(&mut self, row: Row) {
-        if let Some(target) = row.targets.strip_suffix('*') {
-            debug_assert!(target.is_empty());
+        if row.targets == "*" {
             self.targets = ResourceType::all().collect();
         }
         for target in row.targets.split('|').filter_map(ResourceType::from_name) {

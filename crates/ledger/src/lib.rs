@@ -1,6 +1,6 @@
 //! This room is the memory of the house: one writer, one log, receipts.
 //!
-//! It knows: the write-ahead log, group commit, the tree, checkpoints on disk, recovery, exclusive writing, pseudonymising.
+//! It knows: the write-ahead log, group commit, the tree, checkpoints on disk and elsewhere, recovery, exclusive writing, pseudonymising.
 //! It refuses to know: HTTP, FHIR, who is allowed what.
 //! It mints: [`Receipt`] and [`Docket`].
 //! If it fails: [`Outage`]; nothing is acknowledged that is not on disk. `Health` turns red, and recovers when the disk does.

@@ -149,7 +149,7 @@ impl History {
     }
 }
 
-async fn turn(path: &str, errand: &Errand<'_>, spent: &mut Spent) -> Result<Page, Reason> {
+async fn turn(path: &str, errand: &Errand<'_>, spent: &mut Spent) -> Result<Box<Page>, Reason> {
     spent.page(errand.road)?;
     let limits = errand.road.settings.page_limits();
     let turn = Turn { path, kind: BundleKind::History, limits, trace: errand.moment.trace };

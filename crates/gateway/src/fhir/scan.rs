@@ -116,7 +116,7 @@ pub(super) struct Scan {
     leg: usize,
     /// Of the page that is being read, or comes next; empty for the first of a leg.
     path: String,
-    page: Option<Page>,
+    page: Option<Box<Page>>,
     /// Entries taken from it.
     taken: u32,
     /// Entries of it that were dealt with on an earlier page of ours.
@@ -203,7 +203,7 @@ impl Scan {
     }
 
     /// Asks for the page. A first page that is refused is asked for once more without what we added to the search.
-    async fn turn(&mut self, errand: &Errand<'_>, spent: &mut Spent) -> Result<Page, Reason> {
+    async fn turn(&mut self, errand: &Errand<'_>, spent: &mut Spent) -> Result<Box<Page>, Reason> {
         let upstream = &errand.road.upstream;
         for _ in 0..2 {
             let is_first = self.path.is_empty();

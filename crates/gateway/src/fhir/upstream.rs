@@ -111,7 +111,8 @@ impl Upstream {
         }
         acceptable(&head.headers).map_err(|_| Reason::UpstreamPage)?;
         let patience = self.settings.answer_timeout;
-        Ok(Paged::Page(Page { body, arrived: Bytes::new(), entries: Entries::new(ask.kind, ask.limits), patience }))
+        let entries = Entries::new(ask.kind, ask.limits);
+        Ok(Paged::Page(Box::new(Page { body, arrived: Bytes::new(), entries, patience })))
     }
 
     async fn get(&self, path: &str, trace: Trace, sieve: Sieve) -> Fetched<Sieve> {
@@ -175,7 +176,7 @@ pub(super) struct Turn<'a> {
 
 /// What an upstream says to that.
 pub(super) enum Paged {
-    Page(Page),
+    Page(Box<Page>),
     /// It does not understand the query, or does not want it.
     Refused(StatusCode),
 }

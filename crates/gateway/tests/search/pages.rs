@@ -3,7 +3,7 @@
 use crate::{
     shelf::{Shelf, body, finding, ids, link, person, restricted},
     staffed,
-    stage::{Set, Stage, TEAMS, page, team},
+    stage::{Set, Stage, TEAMS, page, read, team},
     ward_of,
 };
 use gateway::fhir::Caps;
@@ -135,4 +135,32 @@ async fn c18_what_does_not_fit_the_budget_is_refused() {
         assert_eq!(stage.record_of(&response).reason, reason, "{caps:?}");
         stage.close().await;
     }
+}
+
+/// A long page flows: it is recorded before it is sent, segment by segment, and is whole.
+#[tokio::test]
+async fn a_long_page_comes_whole_and_every_segment_is_recorded() {
+    let stage = Stage::raise().await;
+    let token = staffed(&stage, &["p001"]);
+    let long = |n: usize| {
+        let mut long = finding(&format!("o{n:04}"), "p001", "a");
+        long["code"]["text"] = "x".repeat(4000).into();
+        long
+    };
+    Shelf::new((0..700).map(long)).stand(&stage);
+    let response = stage.get("/fhir/Observation?_count=650", &token).await;
+    let found = body(&response);
+    let all: Vec<String> = (0..650).map(|n| format!("o{n:04}")).collect();
+    assert_eq!(ids(&found, "match"), all);
+    assert!(response.body().len() > 2 << 20);
+    let next = link(&found, "next").expect("a next page");
+    assert_eq!(ids(&body(&stage.get(&next, &token).await), "match").len(), 50);
+    let trace = response.headers()["lazaret-trace"].to_str().expect("hex").to_owned();
+    let leaves =
+        read(stage.folder.path()).into_iter().filter(|leaf| leaf.trace.is_some_and(|of| of.to_string() == trace));
+    let leaves: Vec<_> = leaves.collect();
+    assert!(leaves.len() > 3, "{} leaves", leaves.len());
+    let closed = leaves.last().expect("a leaf");
+    assert_eq!((closed.allowed, closed.reason), (Some(true), None));
+    stage.close().await;
 }

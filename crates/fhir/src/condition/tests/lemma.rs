@@ -192,13 +192,13 @@ fn c13_what_is_not_read_never_counts() {
     let mut tally = Tally::default();
     for name in HOT {
         let of = ResourceType::from_name(name).unwrap();
-        hold(of, &parameter::all(of), (&mut maker, 12), &mut tally);
+        hold(of, &parameter::all(of), (&mut maker, 8), &mut tally);
     }
     assert!(tally.matched > 2000 && tally.unmatched > 2000, "{} and {}", tally.matched, tally.unmatched);
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
 
     #[test]
     fn c13_what_is_not_read_never_counts_for_any_type(

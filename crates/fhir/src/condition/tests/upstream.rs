@@ -127,7 +127,7 @@ fn questions() -> impl Strategy<Value = (ResourceType, String, Modifier, String)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(8192) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4096) })]
 
     /// Compiling what was rendered gives the same condition.
     #[test]

@@ -174,16 +174,24 @@ impl<'p> Surface<'p> {
         worse(self.look(holder, &reference.reads(), Need::Ever), || self.look(of, &[vec!["id"]], Need::Ever))
     }
 
+    /// Of several types that a reference may name, one that may be searched is enough: the others are not included.
     fn include(&self, include: &Include) -> Standing {
         let reference = self.look(include.of, &include.reference.reads(), Need::Ever);
         match include.direction {
             Direction::Reverse => reference,
-            Direction::Forward => include
-                .targets()
-                .into_iter()
-                .fold(reference, |so_far, target| worse(so_far, || self.look(target, &[vec!["id"]], Need::Ever))),
+            Direction::Forward => {
+                let targets = include.targets().into_iter();
+                let mut standings = targets.map(|target| self.look(target, &[vec!["id"]], Need::Ever));
+                let first = standings.next().unwrap_or(Standing::Refused(Obstacle::Type(include.of)));
+                worse(reference, || standings.fold(first, better))
+            }
         }
     }
+}
+
+/// The first unless it is refused, else the second unless that is too.
+fn better(first: Standing, second: Standing) -> Standing {
+    if first.is_refused() && !second.is_refused() { second } else { first }
 }
 
 /// The first if it is refused, else the lesser of both.

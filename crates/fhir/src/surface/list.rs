@@ -97,6 +97,6 @@ fn samples(modifier: Modifier) -> &'static [&'static str] {
     match modifier {
         Modifier::Missing => &["true"],
         Modifier::OfType => &["a|b|c"],
-        _ => &["1", "2020", "a", "a|b", "a$b", "a$1", "1$1", "a$2020", "http://a"],
+        _ => &["1", "2020", "a", "a|b", "a$b", "a$1", "1$1", "a$2020", "a$1$1", "http://a"],
     }
 }

@@ -184,7 +184,7 @@ proptest! {
                 RowKind::Sort | RowKind::Include | RowKind::Reverse => row.name.clone(),
                 RowKind::Chain | RowKind::Has => format!("{}_id=x", row.name),
                 RowKind::Parameter => {
-                    let values = ["x", "2020", "1", "true", "a|b|c", "a$b", "a$1", "1$1", "a$2020", "http://x"];
+                    let values = ["x", "2020", "1", "true", "a|b|c", "a$b", "a$1", "1$1", "a$2020", "a$1$1", "http://x"];
                     let parsed = values.iter().map(|value| format!("{}={value}", row.name));
                     let mut parsed = parsed.filter(|query| Search::parse(of, &Parameters::parse(query).unwrap()).is_ok());
                     parsed.next().unwrap_or_else(|| panic!("{of}?{}", row.name))

@@ -14,7 +14,7 @@ use crate::{
 use access::Owner;
 use aws_lc_rs::{digest, rand};
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use identity::{Caller, Named};
 use ledger::{Docket, Receipt};
 use lexicon::{Context, Halt, Kind, Relationship, Station, Time, Trace};
@@ -32,6 +32,8 @@ pub(crate) struct Case {
     neighbourhood: Neighbourhood,
     /// A `HEAD` request: the answer is sealed without the body it will not have.
     bodiless: bool,
+    /// The client's HTTP can tell a cut answer from a complete one. Before HTTP/1.1 both end with the connection.
+    can_cut: bool,
     place: Option<Place<[u8; 32]>>,
     /// The verified caller, as limits know it.
     owner: Option<Owner>,
@@ -60,8 +62,9 @@ impl Case {
         draft.zone = Some(desk.settings.zone.clone());
         draft.client_tls = Some(arrival.peer.tls.clone());
         let bodiless = arrival.parts.method == Method::HEAD;
+        let can_cut = arrival.parts.version >= Version::HTTP_11;
         let (desk, place, owner, known_tags) = (desk.clone(), None, None, None);
-        Ok(Self { docket, desk, began, neighbourhood, bodiless, place, owner, known_tags, turn })
+        Ok(Self { docket, desk, began, neighbourhood, bodiless, can_cut, place, owner, known_tags, turn })
     }
 
     pub fn under<R: Road>(mut self, at: &Generation<R>) -> Self {
@@ -89,6 +92,10 @@ impl Case {
 
     pub fn is_bodiless(&self) -> bool {
         self.bodiless
+    }
+
+    pub fn can_cut(&self) -> bool {
+        self.can_cut
     }
 
     /// Never before the last record (decision 18).

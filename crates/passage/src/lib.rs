@@ -21,6 +21,7 @@ mod headers;
 mod limits;
 mod listener;
 mod outgoing;
+mod permitted;
 mod plans;
 mod pump;
 mod road;
@@ -40,7 +41,8 @@ pub use listener::{Deadline, listen};
 pub use plans::Plans;
 pub use pump::Pump;
 pub use road::{
-    Answer, Class, Classes, Disclosed, Moment, Notes, Refusal, Road, Sight, Told, Validator, Whole, Words, Yield,
+    Answer, Class, Classes, Disclosed, Further, Moment, Need, Notes, Refusal, Road, Sight, Told, Validator, Whole,
+    Words, Yield,
 };
 pub use sealed::{Recorded, Reply, Silence};
 pub use states::{Authenticated, Authorized, Declared, Filtered, Forwarded, Halted, Informed, Read, Received};

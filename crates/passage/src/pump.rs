@@ -7,8 +7,8 @@ use crate::{
     desk::Desk,
     gather::{Gathering, Segment},
     outgoing::{Load, Part, Spout, Stuck},
+    permitted::Permitted,
     sealed::Running,
-    states::Permitted,
 };
 use access::Reservation;
 use bytes::{Bytes, BytesMut};

@@ -49,8 +49,9 @@ pub trait Road: Send + Sync + 'static {
         moment: Moment,
     ) -> impl Future<Output = Told<Yield<Self::Filtrate, Self::Flow>>> + Send;
 
-    /// The next piece of a flow, judged and reduced like a whole answer; none when the answer is complete. All pieces
-    /// have one media type. Called until it says none or fails, and never after that.
+    /// The next piece of a flow, judged and reduced like a whole answer; none when the answer is complete. There is one
+    /// piece at least, and all have one media type. Called until it says none or fails, and never after that; a client that
+    /// leaves ends the wait for it.
     fn next(
         &self,
         flow: &mut Self::Flow,
@@ -124,12 +125,27 @@ pub struct Class {
     pub purpose: String,
 }
 
-/// All classes of a request. Each must be permitted.
+/// All classes of a request.
 pub struct Classes {
     /// What the request asks for.
     pub first: Class,
     /// What it also leads to: types it goes through, types it includes.
-    pub further: Vec<Class>,
+    pub further: Vec<Further>,
+}
+
+/// A class that a request also leads to.
+pub struct Further {
+    pub class: Class,
+    pub need: Need,
+}
+
+/// What becomes of a request when a further class of it is not permitted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Need {
+    /// It is refused, for that reason where no policy permits the class.
+    Must(Reason),
+    /// It goes on without a plan for that type.
+    May,
 }
 
 impl From<Class> for Classes {

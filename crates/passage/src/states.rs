@@ -2,22 +2,25 @@
 //! No state has `Drop`, `Clone`, `Debug` or a public field: the open case goes where the request goes.
 
 use crate::{
-    Arrival, Class, Classes, Client, Generation, House, Moment, Notes, Plans, Pump, Recorded, Road, Sight, Silence,
-    Stop, Whole, Words, Yield,
+    Arrival, Class, Classes, Client, Further, Generation, House, Moment, Need, Notes, Plans, Pump, Recorded, Road,
+    Silence, Stop, Whole, Words, Yield,
     allowance::Overdrawn,
     answer::Case,
     desk::Desk,
     form,
     gather::{Gathering, Segment},
-    headers, validator,
+    headers,
+    permitted::Permitted,
+    validator,
 };
 use identity::{Caller, Refused, Verifier};
-use lexicon::{Context, Halt, Kind, Question, Reason, Relationship, Station, Time};
+use lexicon::{Context, Halt, Kind, Question, Reason, Relationship, Station};
 use policy::Engine;
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
+use tokio::time::timeout;
 
 /// A docket is open: from here on whatever happens is written.
 pub struct Received {
@@ -51,15 +54,6 @@ pub struct Informed<R: Road> {
 pub struct Authorized<R: Road> {
     case: Case,
     permitted: Permitted<R>,
-}
-
-/// What was permitted to whom. The plans travel with the ask they were made for.
-pub(crate) struct Permitted<R: Road> {
-    pub caller: Caller,
-    ask: R::Ask,
-    relationship: Relationship,
-    plans: Plans,
-    questions: Vec<Question>,
 }
 
 /// The effect may happen now.
@@ -213,40 +207,24 @@ impl<R: Road> Informed<R> {
             Err(why) => return halt(case, why),
         };
         let mut questions = vec![question];
-        for class in further {
+        for Further { class, need } in further {
             let question = case.question(&caller, class);
             // A class without a type leads to nothing that could be judged.
             let Some(resource_type) = question.resource_type else { return halt(case, Reason::Bug) };
             match engine.decide(&question, &relationship) {
                 Ok(_) if plans.holds(resource_type) => {}
                 Ok(plan) => plans.add(resource_type, plan),
-                Err(why) => return halt(case, why),
+                Err(why) => match need {
+                    Need::Must(reason) if why.reason == Reason::PolicyRefused => {
+                        return halt(case, Halt { reason, ..why });
+                    }
+                    Need::May if why.reason == Reason::PolicyRefused => continue,
+                    _ => return halt(case, why),
+                },
             }
             questions.push(question);
         }
         Ok(Authorized { case, permitted: Permitted { caller, ask, relationship, plans, questions } })
-    }
-}
-
-impl<R: Road> Permitted<R> {
-    pub fn sight(&self) -> Sight<'_, R::Ask> {
-        let Self { caller, ask, relationship, plans, .. } = self;
-        Sight { ask, principal: caller.principal(), relationship, plans }
-    }
-
-    /// What held at the decision must hold when something leaves (decision 16). Who is asked is asked under the rules
-    /// that are in force `now`, so that a denied caller and a withdrawn permission end what is under way.
-    pub fn still_holds(&self, now: Time, at: &Generation<R>, in_force: &Generation<R>) -> Result<(), Halt> {
-        in_force.verifier.still_stands(&self.caller, now)?;
-        if now > self.plans.valid_until() {
-            return Err(Reason::RelationshipNone.into());
-        }
-        if in_force.hash != at.hash {
-            for question in &self.questions {
-                in_force.engine.decide(question, &self.relationship)?;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -289,7 +267,10 @@ impl<R: Road> Forwarded<R> {
             Ok(Yield::Whole(filtrate)) => Shown::Whole(filtrate.into()),
             Ok(Yield::Flow(flow)) => {
                 let mut gathering = Gathering::new(flow);
-                match gathering.fill(&at.road, &permitted.sight(), &mut case).await {
+                // Half of its time, so that there is some left to say that it was too long.
+                let patience = case.desk().settings.timeouts.request / 2;
+                let filled = timeout(patience, gathering.fill(&at.road, &permitted.sight(), &mut case)).await;
+                match filled.unwrap_or(Err(Reason::UpstreamTimeout.into())) {
                     Ok(first) => Shown::Long(first, gathering),
                     Err(why) => return halt(case, why),
                 }
@@ -322,6 +303,7 @@ impl<R: Road> Filtered<R> {
             Shown::Whole(whole) => Ok(whole),
             // Of a long answer to HEAD nothing but the head would leave.
             Shown::Long(first, gathering) if gathering.is_over() || case.is_bodiless() => first.into_whole(),
+            Shown::Long(..) if !case.can_cut() => return halt(case, Reason::SearchTooBroad),
             Shown::Long(first, gathering) => {
                 let media_type = match first.media_type() {
                     Ok(media_type) => media_type,

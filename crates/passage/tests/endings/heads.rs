@@ -67,10 +67,13 @@ async fn a_body_is_not_invited_before_somebody_is_verified() {
         (nurse.as_str(), FORM, true),
         (nurse.as_str(), "application/fhir+json", false),
         ("Bearer no.such.token", FORM, false),
+        ("", FORM, false),
     ] {
         let mut line = stage.dial(Http::One).await;
+        let authorization =
+            if credential.is_empty() { String::new() } else { format!("authorization: {credential}\r\n") };
         let head = format!(
-            "POST /pier/ok HTTP/1.1\r\nhost: localhost\r\nauthorization: {credential}\r\ncontent-type: {media_type}\r\n\
+            "POST /pier/ok HTTP/1.1\r\nhost: localhost\r\n{authorization}content-type: {media_type}\r\n\
              content-length: 3\r\nexpect: 100-continue\r\n\r\n"
         );
         line.write_all(head.as_bytes()).await.expect("sent");

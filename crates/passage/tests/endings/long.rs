@@ -14,6 +14,7 @@ use ledger::Strangers;
 use lexicon::{Reason, Station};
 use passage::{Limits, Timeouts};
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Pieces that have room in the first segment.
 const FIRST: usize = (1 << 20) / PIECE;
@@ -225,6 +226,28 @@ async fn a_book_that_fails_in_the_middle_cuts() {
     }
 }
 
+/// A complete answer is a closed case: when the case cannot be closed any more, its last piece never leaves.
+#[tokio::test]
+async fn a_book_that_fails_before_the_end_keeps_the_last_piece() {
+    let stage = Stage::raise_with_strangers(Strangers { window_s: u64::MAX, ..Strangers::default() }).await;
+    *stage.pier.0.long.lock().expect("a script") = Long { pieces: 3 * FIRST, gated: usize::MAX, end: None };
+    let mut client = stage.narrow_client().await;
+    let mut response = begin(&stage, &mut client, Http::Two).await;
+    // What is on the way is less than half a segment: the last segment is named by now, and far from its end.
+    let (mut body, ended) = receive(&mut response, 2 * FIRST * PIECE + PIECE).await;
+    assert!(ended.is_ok());
+    while kinds(&leaves_of(stage.folder.path(), &response)).len() < 4 {
+        tokio::task::yield_now().await;
+    }
+    stage.client(Http::Two).await.get("/pier/ok", None).await.expect_err("no book");
+    let (rest, ended) = receive(&mut response, usize::MAX).await;
+    body.extend(rest);
+    ended.expect_err("no end");
+    assert!(body.len() < 3 * FIRST * PIECE && long_body(3 * FIRST).starts_with(&body), "{}", body.len());
+    let segment = Leaf::Disclosing;
+    assert_eq!(kinds(&leaves_of(stage.folder.path(), &response)), [Leaf::Began, segment, segment, segment]);
+}
+
 #[tokio::test]
 async fn a_client_that_leaves_in_the_middle_is_recorded_with_what_was_released() {
     for http in BOTH {
@@ -329,5 +352,37 @@ async fn patients_are_charged_before_each_segment() {
     check_cut(&stage, &response, &body, Reason::LimitPatients);
     assert_eq!(read(stage.folder.path()).last().and_then(|leaf| leaf.patients), Some(FIRST as u64));
     drop(client);
+    stage.close().await;
+}
+
+/// Before HTTP/1.1 a cut answer looks complete: there is none that is long.
+#[tokio::test]
+async fn a_client_that_could_not_see_a_cut_gets_no_long_answer() {
+    let stage = Stage::raise().await;
+    for (pieces, expect) in [(FIRST, "200"), (FIRST + 1, "403")] {
+        *stage.pier.0.long.lock().expect("a script") = Long { pieces, gated: usize::MAX, end: None };
+        let mut line = stage.dial(Http::One).await;
+        let head = format!("GET /pier/long HTTP/1.0\r\nhost: localhost\r\nauthorization: {}\r\n\r\n", stage.nurse());
+        line.write_all(head.as_bytes()).await.expect("sent");
+        let mut answer = Vec::new();
+        line.read_to_end(&mut answer).await.expect("an end");
+        assert_eq!(std::str::from_utf8(&answer[9..12]), Ok(expect));
+        let refused = read(stage.folder.path()).last().and_then(|record| record.reason);
+        assert_eq!(refused, (expect == "403").then_some(Reason::SearchTooBroad));
+    }
+    stage.close().await;
+}
+
+/// A first segment that takes too long is refused while there is time to say so.
+#[tokio::test]
+async fn a_long_answer_that_does_not_begin_is_a_refusal() {
+    let timeouts = Timeouts { request: Duration::from_secs(1), ..Timeouts::default() };
+    let stage = Stage::with(Limits::default(), timeouts).await;
+    *stage.pier.0.long.lock().expect("a script") = Long { pieces: 1, gated: 0, end: None };
+    let response = stage.client(Http::Two).await.get("/pier/long", Some(&stage.nurse())).await.expect("an answer");
+    assert_eq!(
+        (response.status().as_u16(), record_of(stage.folder.path(), &response).reason),
+        (504, Some(Reason::UpstreamTimeout))
+    );
     stage.close().await;
 }

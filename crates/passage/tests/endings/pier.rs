@@ -5,7 +5,8 @@ use lexicon::{
     Action, Facts, Halt, Interaction, Judge, LocalId, Principal, Reason, Relationship, ResourceType, Verdict,
 };
 use passage::{
-    Answer, Class, Classes, Disclosed, Moment, Notes, Refusal, Road, Sight, Told, Validator, Whole, Words, Yield,
+    Answer, Class, Classes, Disclosed, Further, Moment, Need, Notes, Refusal, Road, Sight, Told, Validator, Whole,
+    Words, Yield,
 };
 use std::sync::{
     Arc, Mutex,
@@ -162,8 +163,10 @@ impl Road for Pier {
                     let scopes = vec![format!("user/{}.r", resource_type.map_or("Patient", ResourceType::name))];
                     Class { action, resource_type, scopes, purpose: "treatment".into() }
                 };
-                // `two-Observation` leads to a further type.
-                let further = word.strip_prefix("two-").map(|name| class(action, ResourceType::from_name(name)));
+                // `two-Observation` leads to a further type, `maybe-Observation` if that is permitted.
+                let need = if word.starts_with("two-") { Need::Must(Reason::ParameterChain) } else { Need::May };
+                let further = word.strip_prefix("two-").or(word.strip_prefix("maybe-"));
+                let further = further.map(|name| Further { class: class(action, ResourceType::from_name(name)), need });
                 Ok(Classes { first: class(action, resource_type), further: further.into_iter().collect() })
             }
         }

@@ -153,6 +153,16 @@ impl Stage {
         Caller::new(self.dial(http).await, http).await
     }
 
+    /// A client over HTTP/2 to which no more than 64 KiB are sent before it has read them.
+    pub async fn narrow_client(&self) -> Caller {
+        let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+        builder.initial_stream_window_size(1 << 16).initial_connection_window_size(1 << 16);
+        let line = TokioIo::new(self.dial(Http::Two).await);
+        let (caller, connection) = builder.handshake(line).await.expect("a connection");
+        tokio::spawn(connection);
+        Caller::Two(caller)
+    }
+
     /// A client at another address of this machine. A relay stands in for it, for the dialler chooses no address.
     pub async fn client_from(&self, source: &str, http: Http) -> Caller {
         let (relay, source, door) = (bind().await, source.parse().expect("an address"), self.address);

@@ -1,5 +1,7 @@
 //! The corpus itself: it parses, its ids are its own, and every row of the catalogue is there.
 
+#![expect(clippy::panic, reason = "test code outside test functions: a panic is the finding")]
+
 use drill::{Attack, Corpus, CorpusError};
 use std::collections::BTreeSet;
 

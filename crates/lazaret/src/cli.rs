@@ -31,6 +31,8 @@ pub enum Command {
     },
     /// Say why a persona's request would be permitted or refused, without making it.
     Explain(Explain),
+    /// Attack a gateway by the public leak corpus, and say what held: the one of `up`, or any other that is described.
+    Drill(Drill),
     /// Print the JSON Schema of lazaret.toml, or the reference page made from it.
     Schema {
         #[arg(long, value_enum, default_value_t = SchemaShape::Json)]
@@ -160,6 +162,27 @@ pub struct BookArgs {
     /// The manifest whose book to read.
     #[arg(long, short)]
     pub config: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Drill {
+    /// A target description (docs/drill.md); without it, the running `up` of the data folder.
+    #[arg(long, conflicts_with = "data")]
+    pub target: Option<PathBuf>,
+    #[arg(long, default_value = "lazaret-data")]
+    pub data: PathBuf,
+    /// Print the description of the running `up` instead, with fresh tokens, to edit or to keep for an hour.
+    #[arg(long, conflicts_with_all = ["target", "only", "json"])]
+    pub describe: bool,
+    /// Only this attack, or this row of the catalogue, such as C13.
+    #[arg(long)]
+    pub only: Option<String>,
+    /// Print as JSON, every attack.
+    #[arg(long)]
+    pub json: bool,
+    /// The target is mine to attack. Without it only this machine is attacked.
+    #[arg(long)]
+    pub i_own_this: bool,
 }
 
 #[derive(Args)]

@@ -8,6 +8,7 @@
 
 mod blueprint;
 mod cli;
+mod drill_command;
 mod evidence_command;
 mod explain_command;
 mod init;
@@ -49,6 +50,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Run(args) => wiring::run(&args.config),
         Command::Token(args) => token_command::token(&args),
         Command::Evidence { command } => evidence_command::evidence(&command),
+        Command::Drill(args) => drill_command::drill(&args),
         Command::Explain(args) => explain_command::explain(&args),
         Command::Schema { format } => schema_command::schema(format),
         Command::Completions { shell } => {

@@ -1,11 +1,6 @@
 //! The drill on servers that we know: one that leaks on purpose, one that answers nobody.
 
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "test code outside test functions: a panic is the finding"
-)]
+#![expect(clippy::expect_used, clippy::panic, reason = "test code outside test functions: a panic is the finding")]
 
 mod leaky;
 

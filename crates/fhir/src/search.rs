@@ -15,7 +15,7 @@ use crate::parameter::place::Datatype;
 use crate::parameter::{Kind, Parameter};
 use crate::request::Parameters;
 use lexicon::{Reason, ResourceType};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 
 /// Criteria, includes and alternatives of one search; more is no search but a way to spend our time.
@@ -130,19 +130,41 @@ impl Search {
         Ok(())
     }
 
-    /// Every other type that this search looks at: each must be one that the caller may search.
+    /// Every other type that this search looks at.
     pub fn types(&self) -> Vec<ResourceType> {
-        let mut types = BTreeSet::new();
-        self.criteria.iter().for_each(|criterion| criterion.hops(&mut types));
+        self.leads().into_keys().collect()
+    }
+
+    /// The same, each with what it is needed for; of several needs the strictest.
+    pub fn leads(&self) -> BTreeMap<ResourceType, Lead> {
+        let mut hops = BTreeSet::new();
+        self.criteria.iter().for_each(|criterion| criterion.hops(&mut hops));
+        let mut leads: BTreeMap<_, _> = hops.into_iter().map(|of| (of, Lead::Hop)).collect();
+        let mut add = |of: ResourceType, lead: Lead| {
+            let known = leads.entry(of).or_insert(lead);
+            *known = lead.min(*known);
+        };
         for include in &self.includes {
-            types.insert(include.of);
+            add(include.of, Lead::Include);
             if include.direction == Direction::Forward {
-                types.extend(include.targets());
+                let lead = if include.targets().len() > 1 { Lead::Perhaps } else { Lead::Include };
+                include.targets().into_iter().for_each(|target| add(target, lead));
             }
         }
-        types.remove(&self.of);
-        types.into_iter().collect()
+        leads.remove(&self.of);
+        leads
     }
+}
+
+/// What a search needs another type for, the strictest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Lead {
+    /// A chain or `_has` goes through it: the caller must be one who may search it.
+    Hop,
+    /// It holds what is included, or is the one type included: likewise.
+    Include,
+    /// One of several that an included reference may name. Where the caller may not search it, it is not included.
+    Perhaps,
 }
 
 impl Criterion {

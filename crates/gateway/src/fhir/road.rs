@@ -16,7 +16,8 @@ use ::fhir::{
 };
 use bytes::Bytes;
 use lexicon::{Halt, Interaction, Kind, LocalId, Principal, Reason, Relationship, ResourceType};
-use passage::{Answer, Class, Classes, Moment, Notes, Refusal, Road, Sight, Told, Words, Yield};
+use passage::{Answer, Class, Classes, Further, Moment, Need, Notes, Refusal, Road, Sight, Told, Words, Yield};
+use std::collections::BTreeMap;
 
 /// What an upstream, or the gateway itself, has to say to an ask.
 pub enum Raw {
@@ -48,7 +49,9 @@ impl Road for Fhir {
         match self.parse(words) {
             Ok(asked) => {
                 let (resource_type, resource) = (asked.resource_type, asked.id.clone());
-                let notes = Notes { interaction: Some(asked.interaction), resource_type, resource, ..Notes::default() };
+                let patient = asked.compartment.as_ref().map(|(_, id)| id.clone());
+                let interaction = Some(asked.interaction);
+                let notes = Notes { interaction, resource_type, resource, patient, ..Notes::default() };
                 let outcome = self.acceptable(words, &asked).map(|()| asked).map_err(Halt::new);
                 Told { notes, outcome }
             }
@@ -72,10 +75,10 @@ impl Road for Fhir {
         if let Some(reason) = unanswered(asked.interaction) {
             return Err(reason.into());
         }
-        let further = match asked.interaction {
-            Interaction::SearchType | Interaction::SearchCompartment => self.wanted(principal, asked)?.search.types(),
-            Interaction::HistoryInstance => self.history_cursor(principal, asked).map(|_| Vec::new())?,
-            _ => Vec::new(),
+        let leads = match asked.interaction {
+            Interaction::SearchType | Interaction::SearchCompartment => self.wanted(principal, asked)?.search.leads(),
+            Interaction::HistoryInstance => self.history_cursor(principal, asked).map(|_| BTreeMap::new())?,
+            _ => BTreeMap::new(),
         };
         let class = |resource_type: Option<ResourceType>| {
             let granted = resource_type.map(|of| grants(principal, asked.interaction, of)).transpose()?;
@@ -88,7 +91,19 @@ impl Road for Fhir {
             })
         };
         let first = class(asked.resource_type)?;
-        let further = further.into_iter().map(|of| class(Some(of))).collect::<Result<_, Halt>>()?;
+        let mut further = Vec::new();
+        for (of, lead) in leads {
+            let need = match lead {
+                Lead::Hop => Need::Must(Reason::ParameterChain),
+                Lead::Include => Need::Must(Reason::IncludeRefused),
+                Lead::Perhaps => Need::May,
+            };
+            match class(Some(of)) {
+                Ok(class) => further.push(Further { class, need }),
+                Err(Halt { reason: Reason::ScopeMissing, .. }) if need == Need::May => {}
+                Err(why) => return Err(why),
+            }
+        }
         Ok(Classes { first, further })
     }
 

@@ -2,7 +2,7 @@
 
 use crate::condition::{Condition, Modifier};
 use crate::filter::Scanned;
-use crate::parameter;
+use crate::parameter::{self, Path};
 use crate::projection::Projection;
 use crate::reference::Base;
 use lexicon::ResourceType;
@@ -13,9 +13,14 @@ use lexicon::ResourceType;
 pub(super) struct Predicate(Condition);
 
 impl Predicate {
-    /// Nothing if the parameter is unknown on the type, or the value has a form that cannot be compared exactly.
+    /// Nothing if the parameter is unknown on the type, or the value has a form that cannot be compared exactly. Nor for
+    /// when a resource was updated: whether that is shown depends on what else of the resource is.
     pub(super) fn compile(resource_type: ResourceType, name: &str, value: &str) -> Option<Self> {
         let parameter = parameter::find(resource_type, name)?;
+        let is_of_versions = |path: &Path| path.as_slice() == ["meta", "lastUpdated"];
+        if parameter.reads().iter().any(is_of_versions) {
+            return None;
+        }
         Condition::compile(resource_type, parameter, Modifier::None, value).ok().map(Self)
     }
 

@@ -45,7 +45,7 @@ fn a6_what_cannot_be_enforced_grants_nothing() {
         "value-string:exact=x",
         "value-string:contains=x",
         "Category=x",
-        "_lastUpdated=gt20",
+        "_lastUpdated=gt2020",
         "subject:Patient=me",
         "subject:identifier=x",
         "_content=x",

@@ -244,6 +244,21 @@ fn every_other_type_that_is_looked_at_is_named() {
 }
 
 #[test]
+fn of_several_needs_for_a_type_the_strictest_counts() {
+    let check = |query: &str, name: &str, expect: Option<Lead>| {
+        let leads = read("Observation", query).unwrap().leads();
+        assert_eq!(leads.get(&of(name)).copied(), expect, "{query}");
+    };
+    check("_include=Observation:subject", "Patient", Some(Lead::Perhaps));
+    check("_include=Observation:subject:Patient", "Patient", Some(Lead::Include));
+    check("_include=Observation:subject&_include=Observation:patient", "Patient", Some(Lead::Include));
+    check("_include=Observation:subject&patient.family=x", "Patient", Some(Lead::Hop));
+    check("patient.family=x&_include=Observation:subject", "Patient", Some(Lead::Hop));
+    check("_include=Observation:subject&_revinclude=Observation:has-member", "Observation", None);
+    check("code=x", "Patient", None);
+}
+
+#[test]
 fn debug_says_nothing_of_what_is_searched_for() {
     let search = read("Observation", "patient.family=canary&code=canary&_page=canary");
     assert!(search.is_err());

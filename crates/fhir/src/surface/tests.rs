@@ -241,6 +241,20 @@ fn c3_g1_an_include_needs_the_reference_and_a_type_it_leads_to() {
 }
 
 #[test]
+fn c3_an_include_that_leads_nowhere_is_refused() {
+    let projections = Projections::load(STARTER).unwrap();
+    let alone = surface(&projections, &[("Observation", &["context"])]);
+    check(&alone, "Observation?_include=Observation:subject", INCLUDE);
+    check(&alone, "Observation?_include=Observation:performer", INCLUDE);
+    let with_one = surface(&projections, &[("Observation", &["context"]), ("Practitioner", &[])]);
+    check(&with_one, "Observation?_include=Observation:subject", INCLUDE);
+    check(&with_one, "Observation?_include=Observation:performer", "ok");
+    // The reference itself is hidden.
+    let hidden = surface(&projections, &[("Observation", &[]), ("Practitioner", &[])]);
+    check(&hidden, "Observation?_include=Observation:performer", INCLUDE);
+}
+
+#[test]
 fn c4_labels_are_searched_only_where_they_are_shown() {
     check_nurse(&[
         ("Observation?_security=R", "ok"),

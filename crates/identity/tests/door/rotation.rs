@@ -96,17 +96,18 @@ fn a_remembered_token_goes_with_its_key() {
     stage.holds(&[(&old, "old")]);
     let long = with(claims(), json!({ "exp": NOW.seconds() + 3600 }));
     let bearer = bearer(&forge(&header(&old, "old"), &long, &old)).expect("a token");
-    assert!(run(stage.verifier.warm(NOW)).is_empty());
-    let at = |after_s| run(stage.verifier.verify(&bearer, &Peer::default(), NOW.plus_seconds(after_s)));
+    assert!(stage.runtime.block_on(stage.verifier.warm(NOW)).is_empty());
+    let at =
+        |after_s| stage.runtime.block_on(stage.verifier.verify(&bearer, &Peer::default(), NOW.plus_seconds(after_s)));
     let caller = at(0).expect("good");
     stage.holds(&[(&new, "new")]);
     assert!(at(100).is_ok(), "not fetched yet");
-    run(stage.verifier.refresh(NOW.plus_seconds(900)));
+    stage.runtime.block_on(stage.verifier.refresh(NOW.plus_seconds(900)));
     assert_eq!(at(901).err(), Some(Reason::CredentialKey));
     assert_eq!(stage.verifier.still_stands(&caller, NOW.plus_seconds(901)), Err(Reason::CredentialKey));
     // The same id with another key behind it is another key.
     stage.holds(&[(&new, "old")]);
-    run(stage.verifier.refresh(NOW.plus_seconds(1900)));
+    stage.runtime.block_on(stage.verifier.refresh(NOW.plus_seconds(1900)));
     assert_eq!(at(1901).err(), Some(Reason::CredentialSignature));
 }
 
@@ -231,12 +232,12 @@ fn keys_that_cannot_be_had() {
     let policy = KeyPolicy::default();
     let stage = Stage::at_url();
     assert_eq!(stage.verdict(&key, "k", 0), Err(Reason::CredentialKeys));
-    assert_eq!(run(stage.verifier.warm(NOW)), ["test"]);
+    assert_eq!(stage.runtime.block_on(stage.verifier.warm(NOW)), ["test"]);
     stage.holds(&[(&key, "k")]);
     assert_eq!(stage.verdict(&key, "k", 1), Err(Reason::CredentialKeys), "asked a second ago");
     assert_eq!(stage.far.count(), 1);
     assert_eq!(stage.verdict(&key, "k", 30), Ok(()));
-    assert!(run(stage.verifier.warm(NOW.plus_seconds(30))).is_empty());
+    assert!(stage.runtime.block_on(stage.verifier.warm(NOW.plus_seconds(30))).is_empty());
     // An outage: what is known goes on, for a day; what is unknown cannot be told.
     stage.far.fall_silent();
     assert_eq!(stage.verdict(&key, "k", 2000), Ok(()));

@@ -244,7 +244,9 @@ async fn what_was_begun_and_not_closed_is_called_interrupted() {
     let (ledger, scribe) = house.open();
     // The first is a write whose answer is long: it is still a write. The fourth has lost its `Began` to a sync that failed.
     use Leaf::{Began, Disclosing, Intent};
-    for (n, leaf) in [(1, Intent), (2, Began), (3, Intent), (1, Began), (1, Disclosing), (2, Disclosing), (4, Disclosing)] {
+    for (n, leaf) in
+        [(1, Intent), (2, Began), (3, Intent), (1, Began), (1, Disclosing), (2, Disclosing), (4, Disclosing)]
+    {
         let mut record = Record::new(leaf, at(1));
         record.trace = Some(trace(n));
         let _receipt = ledger.note(record).await.expect("durable");

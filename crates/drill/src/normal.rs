@@ -19,8 +19,11 @@ const ACCIDENTAL: [&str; 12] = [
     "retry-after",
     "set-cookie",
 ];
+/// Those of them that a body may repeat.
+const TRACES: [&str; 4] = ["lazaret-trace", "x-request-id", "x-correlation-id", "traceparent"];
 /// Stands for what the caller wrote.
 const OWN: &str = "<asked>";
+const TRACE: &str = "<trace>";
 
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Normal {
@@ -46,7 +49,9 @@ impl Normal {
             Ok(Value::Object(body)) => Value::Object(bundle(body)).to_string(),
             _ => answer.body.clone(),
         };
-        Self { status: answer.status, headers, body: plain(&body) }
+        let traces = TRACES.map(|name| answer.header(name)).into_iter().filter(|trace| trace.len() > 7);
+        let body = traces.fold(plain(&body), |body, trace| body.replace(trace, TRACE));
+        Self { status: answer.status, headers, body }
     }
 }
 

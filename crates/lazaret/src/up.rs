@@ -14,7 +14,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::ExitCode;
 
-pub use folder::base_of;
+pub use folder::{WITHDRAWN, base_of};
 
 /// Ports of this run, taken before anything is written that names them.
 struct Ports {

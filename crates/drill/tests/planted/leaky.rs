@@ -71,10 +71,11 @@ pub async fn answer(request: hyper::Request<Incoming>, leaks: bool) -> Result<ht
         body.collect().await.map(|body| String::from_utf8_lossy(&body.to_bytes()).into_owned()).unwrap_or_default();
     if !leaks {
         // What the caller wrote, and when it was: no difference that means anything.
-        let said = format!("nothing at {} {form}", head.uri);
+        let trace = format!("{:p}-trace", &raw const head);
+        let said = format!("nothing at {} {form}; see {trace}", head.uri);
         let mut sealed = response(404, &json!({"resourceType": "OperationOutcome", "issue": [{"diagnostics": said}]}));
         sealed.headers_mut().remove("etag");
-        sealed.headers_mut().insert("x-request-id", format!("{:p}", &raw const head).parse().expect("a header"));
+        sealed.headers_mut().insert("x-request-id", trace.parse().expect("a header"));
         return Ok(sealed);
     }
     let path = head.uri.path().trim_start_matches("/fhir").replace("%2e", ".").replace("%2F", "/");

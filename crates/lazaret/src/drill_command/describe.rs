@@ -77,6 +77,7 @@ fn tokens(data: &Path, base: &str) -> anyhow::Result<Table> {
         of("no-mfa", "nurse-no-mfa", json!({})),
         of("wrong-scope", "nurse-wrong-scope", json!({})),
         of("other-audience", "nurse", json!({"aud": "https://elsewhere.example/fhir"})),
+        of("revoked", "nurse", json!({"sub": up::WITHDRAWN})),
         of("bound", "nurse", json!({"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}})),
         scoped("read-only", "user/*.r"),
         scoped("search-only", "user/*.s"),

@@ -13,6 +13,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Is on the deny list of a new folder.
+pub const WITHDRAWN: &str = "withdrawn-1";
 pub const GATEWAY: &str = "spiffe://lazaret.localhost/gateway";
 pub const ADMIN: &str = "spiffe://lazaret.localhost/admin";
 const CLINIC: &str = "spiffe://lazaret.localhost/clinic";
@@ -79,7 +81,8 @@ impl Folder {
         let issuer = DevelopmentIssuer::create(&path.join("issuer"))?;
         std::fs::write(path.join("issuer/jwks.json"), issuer.jwks())?;
         starter::write_policies(&path.join("policies"))?;
-        std::fs::write(path.join("deny.list"), starter::DENY)?;
+        // Somebody whose tokens were withdrawn, so that this can be seen too.
+        std::fs::write(path.join("deny.list"), format!("{}sub dev {WITHDRAWN}\n", starter::DENY))?;
         output::note("  book");
         wiring::create_book(&book(path), now)?;
         let world = World::create(SEED, patients)?;

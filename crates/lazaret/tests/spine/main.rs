@@ -9,6 +9,8 @@ mod canaries;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod drill;
+#[cfg(test)]
 mod flood;
 #[cfg(test)]
 mod foreign;

@@ -138,22 +138,19 @@ const JSON: &str = "application/json";
 
 impl Filtrate {
     fn mint(clean: Clean) -> Self {
-        let own = |media_type, body| {
-            let (disclosed, validator) = (Vec::new(), Validator::None);
-            Self { media_type, body, returned: 0, withheld: 0, disclosed, validator }
-        };
-        match clean {
+        let own = |body| Piece { body, returned: 0, withheld: 0, disclosed: Vec::new() };
+        let (media_type, validator, piece) = match clean {
             Clean::Projected(projected, disclosed) => {
                 let (returned, withheld) = (disclosed.len() as u64, projected.withheld());
-                let body = projected.into_bytes().into();
-                Self { media_type: FHIR_JSON, body, returned, withheld, disclosed, validator: Validator::Strong }
+                let piece = Piece { body: projected.into_bytes().into(), returned, withheld, disclosed };
+                (FHIR_JSON, Validator::Strong, piece)
             }
-            Clean::Piece(Piece { body, returned, withheld, disclosed }) => {
-                Self { returned, withheld, disclosed, ..own(FHIR_JSON, body.into()) }
-            }
-            Clean::Statement(body) => own(FHIR_JSON, body),
-            Clean::Configuration(body) => own(JSON, body),
-        }
+            Clean::Piece(piece) => (FHIR_JSON, Validator::None, piece),
+            Clean::Statement(body) => (FHIR_JSON, Validator::None, own(body)),
+            Clean::Configuration(body) => (JSON, Validator::None, own(body)),
+        };
+        let Piece { body, returned, withheld, disclosed } = piece;
+        Self { media_type, body, returned, withheld, disclosed, validator }
     }
 }
 

@@ -25,7 +25,10 @@ pub(super) fn resolve<'a>(
         for criterion in criteria {
             match criterion {
                 Criterion::Own(condition) => asking.all.push(condition.clone()),
-                Criterion::AnyOf(conditions) => asking.any.push(conditions.clone()),
+                Criterion::AnyOf(conditions) => {
+                    asking.any.push(conditions.clone());
+                    asking.is_within = true;
+                }
                 Criterion::Chain { reference, target, inner } => {
                     let step = resolve(*target, inner, errand, spent).await?;
                     let ids = gather(step, Yields::Themselves, errand, spent).await?;

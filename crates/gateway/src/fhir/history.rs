@@ -98,7 +98,7 @@ impl History {
         }
         writer.finish(&links, Some(all as u64));
         let disclosed = disclosed.into_iter().filter(|_| returned > 0).collect();
-        Ok(Some(Piece { body: writer.take(), returned, withheld, disclosed }))
+        Ok(Some(Piece { body: writer.take().into(), returned, withheld, disclosed }))
     }
 
     /// All versions that are shown, the newest first, and whose they were.

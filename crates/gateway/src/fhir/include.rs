@@ -69,7 +69,7 @@ impl Including {
             }
             let targets = include.targets();
             for (target, id) in found.named(include.reference, errand.road) {
-                if targets.contains(&target) {
+                if targets.contains(&target) && errand.sight.plan_for(target).is_some() {
                     self.wanted.entry(target).or_default().insert(id);
                 }
             }

@@ -30,11 +30,13 @@ pub(super) struct Asking {
     pub all: Vec<Condition>,
     pub any: Vec<Vec<Condition>>,
     pub sort: Vec<Order>,
+    /// One patient's compartment is among it: nothing narrows it further.
+    pub is_within: bool,
 }
 
 impl Asking {
     pub fn new(of: ResourceType) -> Self {
-        Self { of, all: Vec::new(), any: Vec::new(), sort: Vec::new() }
+        Self { of, all: Vec::new(), any: Vec::new(), sort: Vec::new(), is_within: false }
     }
 
     /// "The id is one of these."
@@ -153,7 +155,10 @@ pub(super) enum Ordered {
 
 /// The legs of a search: none if nothing can be found.
 pub(super) fn legs(asking: &Asking, whose: &Whose<'_>) -> Vec<Leg> {
-    let own = whose.condition(asking.of);
+    let mut own = whose.condition(asking.of);
+    if asking.is_within && own.as_ref().is_some_and(|ways| !ways.is_empty()) {
+        own = None;
+    }
     let mut choices: Vec<&Vec<Condition>> = asking.any.iter().chain(&own).collect();
     if choices.iter().any(|alternatives| alternatives.is_empty()) {
         return Vec::new();
@@ -186,3 +191,6 @@ pub(super) fn mark(asking: &Asking, legs: &[Leg]) -> u64 {
     }
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use ::fhir::{
     capability::smart_configuration,
     outcome::outcome,
     request::{Asked, Line, accept, parse, unanswered},
+    search::Lead,
 };
 use bytes::Bytes;
 use lexicon::{Halt, Interaction, Kind, LocalId, Principal, Reason, Relationship, ResourceType};

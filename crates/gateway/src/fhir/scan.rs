@@ -52,15 +52,32 @@ pub(super) struct Spent {
     pages: u32,
     entries: u32,
     pub notes: Notes,
-    groups: BTreeSet<String>,
-    policies: BTreeSet<String>,
+    groups: Words,
+    policies: Words,
+}
+
+/// Words for the record, each once.
+#[derive(Default)]
+struct Words {
+    all: BTreeSet<String>,
+    untold: Vec<String>,
+}
+
+impl Words {
+    fn add(&mut self, words: &[String]) {
+        for word in words {
+            if self.all.insert(word.clone()) {
+                self.untold.push(word.clone());
+            }
+        }
+    }
 }
 
 impl Spent {
     /// What there is to say since the last time.
     pub fn notes(&mut self) -> Notes {
-        let groups = std::mem::take(&mut self.groups).into_iter().collect();
-        let policies = std::mem::take(&mut self.policies).into_iter().collect();
+        let groups = std::mem::take(&mut self.groups.untold);
+        let policies = std::mem::take(&mut self.policies.untold);
         Notes { groups, policies, ..std::mem::take(&mut self.notes) }
     }
 
@@ -75,8 +92,8 @@ impl Spent {
     }
 
     pub fn saw(&mut self, seen: &Seen<'_>) {
-        self.groups.extend(seen.groups.iter().cloned());
-        self.policies.extend(seen.policies.iter().cloned());
+        self.groups.add(&seen.groups);
+        self.policies.add(&seen.policies);
     }
 }
 

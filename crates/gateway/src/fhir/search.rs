@@ -15,6 +15,7 @@ use ::fhir::{
     request::{Asked, Parameters},
     search::{Summary, Total},
 };
+use bytes::Bytes;
 use lexicon::{Principal, Reason};
 use passage::Disclosed;
 use walk::Walk;
@@ -66,7 +67,7 @@ struct Next {
 
 /// A piece of the answer.
 pub(super) struct Piece {
-    pub body: Vec<u8>,
+    pub body: Bytes,
     pub returned: u64,
     pub withheld: u64,
     pub disclosed: Vec<Disclosed>,
@@ -140,7 +141,10 @@ impl Run {
         let settings = &errand.road.settings;
         let mut surface = Surface::new(&settings.projections);
         for of in search.types().into_iter().chain([search.of]) {
-            surface.add(of, &errand.plan(of)?.groups());
+            // A type without a plan is not searched; the surface says whether the search needs it.
+            if let Some(plan) = errand.sight.plan_for(of) {
+                surface.add(of, &plan.groups());
+            }
         }
         surface.admits(&search)?;
         let part = part(&search);
@@ -240,7 +244,7 @@ impl Run {
 
     fn piece(&mut self) -> Piece {
         Piece {
-            body: self.writer.take(),
+            body: self.writer.take().into(),
             returned: std::mem::take(&mut self.returned),
             withheld: std::mem::take(&mut self.withheld),
             disclosed: std::mem::take(&mut self.disclosed),

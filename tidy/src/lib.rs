@@ -6,6 +6,7 @@
 //! If it fails: one [`Finding`] a fault, with file, line, rule and what to do.
 //! Start reading at: [`check`].
 
+mod attacks;
 mod cards;
 mod drawing;
 mod edges;
@@ -56,6 +57,7 @@ impl fmt::Display for Finding {
 pub fn check(tree: &Tree, house: &House) -> Vec<Finding> {
     let sources = tree.sources();
     let mut findings = house.contradictions();
+    findings.extend(attacks::check(tree, &sources));
     findings.extend(edges::check(tree, house));
     findings.extend(manifests::check(tree, house));
     findings.extend(paths::check(&sources, house));

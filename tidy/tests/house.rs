@@ -15,6 +15,7 @@ fn real() -> (Tree, House) {
 #[test]
 fn the_house_is_in_order() {
     let (tree, house) = real();
+    assert!(tree.get("docs/attacks.md").is_some(), "which test closes which attack is said nowhere");
     let findings: Vec<String> = tidy::check(&tree, &house).iter().map(ToString::to_string).collect();
     assert!(findings.is_empty(), "{} findings\n{}", findings.len(), findings.join("\n"));
 }
@@ -50,6 +51,7 @@ fn faults_planted_in_the_real_tree_are_found() {
         ),
         ("docs/decisions/README.md", format!("see {}notes\n", "../".repeat(3)), "outside", "leaves"),
         ("docs/reference/reasons.md", "one more\n".to_owned(), "reference", "bless"),
+        ("docs/attacks.md", "| Z9 | nothing | `no_such_test` |\n".to_owned(), "attack", "no_such_test"),
         ("ARCHITECTURE.md", "<!-- house:begin -->\n".to_owned(), "drawing", "markers"),
     ];
     let (tree, house) = real();

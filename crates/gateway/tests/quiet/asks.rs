@@ -47,6 +47,28 @@ pub enum Manner {
     IfNotNumber,
 }
 
+/// Request lines that are no requests, or not answered ones.
+const LINES: [&str; 18] = [
+    "GET /Patient?birthdate=yesterday",
+    "GET /Patient?name:in=urn:x",
+    "GET /Patient?nonsense=1",
+    "GET /Patient?_count=-1",
+    "GET /Patient?_sort=nonsense",
+    "GET /Observation?subject.nonsense=1",
+    "GET /Observation?_include=*",
+    "GET /Observation?_has:nonsense",
+    "GET /Patient?_page=AAAA",
+    "GET /Patient?_filter=name%20eq%20x",
+    "GET /Patient/_history",
+    "GET /?_type=Patient",
+    "GET /Patient/p1/$everything",
+    "GET /Patient/p1/_history/1/x",
+    "GET /Nonsense",
+    "GET /Patient?%67ender=male",
+    "GET /Patient?gender=%ZZ",
+    "GET /Patient?name=a&name:contains=b",
+];
+
 /// A request as it goes out.
 pub struct Sent {
     pub method: &'static str,
@@ -183,26 +205,7 @@ impl Asker<'_> {
             }
             12..18 => Ask::Read { of, id, version: Some(number), with: Vec::new(), manner: Manner::Get },
             18..23 => Ask::History { of, id, with: Vec::new() },
-            23..26 => Ask::Raw(*self.dice.pick(&[
-                "GET /Patient?birthdate=yesterday",
-                "GET /Patient?name:in=urn:x",
-                "GET /Patient?nonsense=1",
-                "GET /Patient?_count=-1",
-                "GET /Patient?_sort=nonsense",
-                "GET /Observation?subject.nonsense=1",
-                "GET /Observation?_include=*",
-                "GET /Observation?_has:nonsense",
-                "GET /Patient?_page=AAAA",
-                "GET /Patient?_filter=name%20eq%20x",
-                "GET /Patient/_history",
-                "GET /?_type=Patient",
-                "GET /Patient/p1/$everything",
-                "GET /Patient/p1/_history/1/x",
-                "GET /Nonsense",
-                "GET /Patient?%67ender=male",
-                "GET /Patient?gender=%ZZ",
-                "GET /Patient?name=a&name:contains=b",
-            ])),
+            23..26 => Ask::Raw(self.dice.word(&LINES)),
             _ => self.search(),
         }
     }

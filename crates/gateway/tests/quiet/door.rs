@@ -3,7 +3,7 @@
 
 use crate::{
     asks::Sent,
-    law::{Caller, Law},
+    law::{Law, Who},
     model::{Answer, BASE},
     trial::{Case, Subject},
     upstream::{self, Habits},
@@ -66,6 +66,20 @@ pub struct Door {
     cases: u64,
     pub habits: Habits,
     _folder: TempDir,
+}
+
+/// A door before each kind of upstream.
+pub struct Doors([Door; 4]);
+
+impl Doors {
+    pub fn open() -> Self {
+        Self(upstream::HABITS.map(Door::open))
+    }
+
+    /// Eight cases of one law go to one door, then the next.
+    pub fn of(&mut self, seed: u64) -> &mut Door {
+        &mut self.0[usize::try_from(seed / 8 % 4).expect("small")]
+    }
 }
 
 struct Ready {
@@ -267,7 +281,7 @@ impl Parts {
     }
 }
 
-fn token(issuer: &DevelopmentIssuer, caller: &Caller, subject: &str) -> String {
+fn token(issuer: &DevelopmentIssuer, caller: &Who, subject: &str) -> String {
     let scopes: Vec<String> = caller.scopes.iter().map(crate::law::Scope::text).collect();
     let mut claims = json!({
         "aud": BASE, "sub": subject, "client_id": "app", "scope": scopes.join(" "), "roles": caller.roles,

@@ -63,6 +63,8 @@ pub const ELEMENTS: &[(&str, &[&str])] = &[
 
 const META: [&str; 4] = ["meta.tag", "meta.profile", "meta.lastUpdated", "meta.versionId"];
 pub const GROUPS: [&str; 2] = ["first", "second"];
+/// The second of them is rarer.
+const ROLES: [&str; 3] = ["one", "one", "two"];
 pub const LABELS: [&str; 3] = ["N", "R", "V"];
 
 #[derive(Clone, Debug)]
@@ -102,7 +104,7 @@ pub enum When {
 }
 
 #[derive(Clone, Debug)]
-pub struct Caller {
+pub struct Who {
     pub roles: Vec<&'static str>,
     pub practitioner: Option<&'static str>,
     pub department: Option<&'static str>,
@@ -135,7 +137,7 @@ pub struct Facts<'a> {
 }
 
 impl Rule {
-    fn is_for(&self, caller: &Caller, of: &str) -> bool {
+    fn is_for(&self, caller: &Who, of: &str) -> bool {
         caller.roles.contains(&self.role) && self.types.contains(&of)
     }
 
@@ -146,7 +148,7 @@ impl Rule {
         }
     }
 
-    fn holds(&self, caller: &Caller, facts: &Facts<'_>) -> bool {
+    fn holds(&self, caller: &Who, facts: &Facts<'_>) -> bool {
         match self.when {
             When::Always => true,
             When::InCareTeam => facts.patient.is_some_and(|patient| facts.cared_for.iter().any(|p| p == patient)),
@@ -157,7 +159,7 @@ impl Rule {
     }
 
     /// Could it hold of any resource, as far as the caller alone tells? Whose care teams a resource has is not known.
-    fn could(&self, caller: &Caller) -> bool {
+    fn could(&self, caller: &Who) -> bool {
         match self.when {
             When::OfDepartment => caller.department.is_some(),
             When::OfOwn => caller.patient.is_some(),
@@ -168,7 +170,7 @@ impl Rule {
 
 impl Law {
     /// The groups that are shown, `default` aside; none if the resource is not.
-    pub fn judge(&self, caller: &Caller, action: Action, facts: &Facts<'_>) -> Option<Vec<&'static str>> {
+    pub fn judge(&self, caller: &Who, action: Action, facts: &Facts<'_>) -> Option<Vec<&'static str>> {
         if !facts.labels.iter().all(|label| self.cleared.contains(label)) {
             return None;
         }
@@ -183,25 +185,25 @@ impl Law {
     }
 
     /// May the class be asked for at all?
-    pub fn could(&self, caller: &Caller, action: Action, of: &str) -> bool {
+    pub fn could(&self, caller: &Who, action: Action, of: &str) -> bool {
         self.rules.iter().any(|rule| rule.is_for(caller, of) && rule.does(action) && rule.could(caller))
     }
 
     /// Groups that some resource of the type could be shown with.
-    pub fn possible(&self, caller: &Caller, of: &str) -> Vec<&'static str> {
+    pub fn possible(&self, caller: &Who, of: &str) -> Vec<&'static str> {
         let rules = self.rules.iter().filter(|rule| rule.is_for(caller, of) && rule.could(caller));
         rules.flat_map(|rule| rule.views.iter().copied()).collect()
     }
 
     /// Groups that are shown whenever a resource of the type is found: wherever a rule lets it be found, one that shows
     /// the group holds on the same condition, or on none.
-    pub fn certain(&self, caller: &Caller, of: &str) -> Vec<&'static str> {
+    pub fn certain(&self, caller: &Who, of: &str) -> Vec<&'static str> {
         let rules: Vec<&Rule> =
             self.rules.iter().filter(|rule| rule.is_for(caller, of) && rule.could(caller)).collect();
         let shows = |group: &&str, when| rules.iter().any(|rule| rule.views.contains(group) && rule.when == when);
         let finding: Vec<When> = rules.iter().filter(|rule| rule.searches).map(|rule| rule.when).collect();
         let is_certain = |group: &&str| finding.iter().all(|when| shows(group, *when) || shows(group, When::Always));
-        GROUPS.into_iter().filter(|group| is_certain(&group)).collect()
+        GROUPS.into_iter().filter(|group| is_certain(group)).collect()
     }
 
     /// The element paths that the default group and `groups` show.
@@ -316,7 +318,7 @@ fn rule(dice: &mut Dice) -> Rule {
         When::Plain,
     ]);
     Rule {
-        role: *dice.pick(&["one", "one", "two"]),
+        role: dice.word(&ROLES),
         types,
         reads: dice.chance(85),
         searches: dice.chance(90),
@@ -325,7 +327,7 @@ fn rule(dice: &mut Dice) -> Rule {
     }
 }
 
-pub fn caller(dice: &mut Dice) -> Caller {
+pub fn caller(dice: &mut Dice) -> Who {
     let roles = dice.pick(&[&["one"][..], &["one", "two"], &["one", "two"], &["two"]]).to_vec();
     let patient = dice.chance(40).then(|| (*dice.pick(&["p1", "p2", "p3"])).to_owned());
     let mut scopes = Vec::new();
@@ -343,7 +345,7 @@ pub fn caller(dice: &mut Dice) -> Caller {
     } else {
         scopes.push(Scope { is_of_patient: false, of: None, only: None });
     }
-    Caller {
+    Who {
         roles,
         practitioner: dice.chance(75).then_some("d1"),
         department: dice.chance(50).then_some("dept-1"),

@@ -118,6 +118,8 @@ leaks! {
     VersionWithoutCurrent,
     /// A version is found by a number that is withheld.
     VersionByHiddenNumber,
+    /// A history tells versions apart that differ only in what is withheld.
+    VersionsThatLookAlike,
     /// `total` of a history counts hidden versions.
     HistoryTotal,
     /// The narrative repeats what is hidden.

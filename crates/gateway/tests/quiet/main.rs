@@ -32,20 +32,10 @@ mod upstream;
 mod world;
 
 use leaks::Leaks;
-use model::Answer;
+use model::Model;
 use reference::{Judgement, judge};
 use std::collections::BTreeMap;
 use trial::{Case, Subject, run, shrink};
-
-/// The model gateway, which answers in the case's worlds.
-struct Model(Leaks);
-
-impl Subject for Model {
-    fn ask(&mut self, case: &Case, which: usize, sent: &asks::Sent) -> (Answer, Vec<String>) {
-        let sight = sight::Sight::new(&case.worlds[which], &case.law, &case.caller, self.0);
-        (model::answer(&sight, sent), Vec::new())
-    }
-}
 
 /// The first seed: another one in a soak that was begun anew.
 #[expect(clippy::disallowed_methods, reason = "where a test begins stands in the environment")]
@@ -73,7 +63,6 @@ fn the_model_gateway_shows_nothing_hidden() {
             *statuses.entry(Model(Leaks::none()).ask(&case, 0, &ask).0.status).or_default() += 1;
         }
     }
-    println!("{different} cases differ; {statuses:?}");
     let share = |status| statuses.get(&status).copied().unwrap_or_default() * 100 / statuses.values().sum::<usize>();
     assert!(different as u64 * 100 > sequences() * 90, "only {different} cases differ in anything");
     assert!(share(200) > 20 && share(403) > 10 && share(404) > 2, "one-sided: {statuses:?}");
@@ -96,63 +85,47 @@ fn every_planted_leak_is_caught() {
             break;
         }
     }
-    println!("{caught:?}");
     let missed: Vec<_> = leaks::ALL.iter().filter(|leak| !caught.iter().any(|(found, _)| found == *leak)).collect();
     assert!(missed.is_empty(), "not caught: {missed:?}");
-}
-
-/// Eight cases of one law go to one door, then the next.
-fn door(doors: &mut [door::Door; 4], seed: u64) -> &mut door::Door {
-    &mut doors[usize::try_from(seed / 8 % 4).expect("small")]
 }
 
 /// The real gateway in both worlds, before upstreams of all habits in turn.
 #[test]
 fn the_gateway_shows_nothing_hidden() {
-    let mut doors = upstream::HABITS.map(door::Door::open);
+    let mut doors = door::Doors::open();
     let mut failed = Vec::new();
     for seed in first()..first() + sequences() {
-        if run(&Case::new(seed), door(&mut doors, seed)).is_some() {
+        if run(&Case::new(seed), doors.of(seed)).is_some() {
             failed.push(seed);
         }
     }
     if let Some(seed) = failed.first() {
-        let door = door(&mut doors, *seed);
+        let door = doors.of(*seed);
         let least = shrink(&Case::new(*seed), &mut |case| run(case, door).is_some());
         let difference = run(&least, door).expect("still fails");
         panic!("{difference}\n{:?}\n{least}\nall seeds that failed: {failed:?}", door.habits);
     }
 }
 
-/// Every answer is filter(reference, policy).
+/// Every answer is filter(reference, policy): in the upstream's words, at every page, with every total.
 #[test]
 fn the_gateway_answers_as_the_reference_does() {
-    let mut doors = upstream::HABITS.map(door::Door::open);
-    let mut counts = BTreeMap::<String, usize>::new();
-    let mut wrong = Vec::new();
+    let mut doors = door::Doors::open();
+    let (mut asked, mut wrong, mut stricter) = (0, Vec::new(), Vec::new());
     for seed in first()..first() + sequences() / 4 {
         let case = Case::new(seed);
-        let door = door(&mut doors, seed);
+        let door = doors.of(seed);
         door.begin(&case);
         for ask in &case.asks {
-            let judgement = judge(&case, ask, door);
-            let count = match &judgement {
-                Judgement::Same => "same".to_owned(),
-                Judgement::Stricter(code) => format!("stricter: {code}"),
-                Judgement::Wrong(_) => "wrong".to_owned(),
-            };
-            if count.starts_with("stricter") {
-                println!("{count} {seed} {ask:?}");
-            }
-            *counts.entry(count).or_default() += 1;
-            if let Judgement::Wrong(what) = judgement {
-                wrong.push((seed, ask.clone(), what));
+            asked += 1;
+            match judge(&case, ask, door) {
+                Judgement::Same => {}
+                Judgement::Stricter(code) => stricter.push(format!("{seed} {code} {ask:?}")),
+                Judgement::Wrong(what) => wrong.push(format!("{seed} {ask:?} {what}")),
             }
         }
     }
-    println!("{counts:?}");
-    for (seed, ask, what) in wrong.iter().take(12) {
-        println!("{seed} {ask:?} {what}");
-    }
-    assert!(wrong.is_empty(), "{} wrong: {:?}", wrong.len(), wrong.iter().map(|(seed, ..)| seed).collect::<Vec<_>>());
+    assert!(wrong.is_empty(), "{} of {asked} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    // What the gateway refuses although the reference answers it: forms that it does not model, and no more than that.
+    assert!(stricter.len() * 30 < asked, "{} of {asked} are refused:\n{}", stricter.len(), stricter.join("\n"));
 }

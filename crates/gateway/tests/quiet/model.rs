@@ -4,11 +4,12 @@
 use crate::{
     asks::Sent,
     law::Action,
-    leaks::Leak,
+    leaks::{Leak, Leaks},
     matching::{Key, matches, nodes, sort_key, text},
     query::{Criterion, Include, Query, pairs, parse},
     sight::{Seen, Sight, reads_shown},
     table::{Kind, Row, find},
+    trial::{Case, Subject},
     world::Kept,
 };
 use serde_json::{Value, json};
@@ -34,6 +35,16 @@ impl Answer {
 
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(of, _)| of == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The model gateway, which answers in the case's worlds.
+pub struct Model(pub Leaks);
+
+impl Subject for Model {
+    fn ask(&mut self, case: &Case, which: usize, sent: &Sent) -> (Answer, Vec<String>) {
+        let sight = Sight::new(&case.worlds[which], &case.law, &case.caller, self.0);
+        (answer(&sight, sent), Vec::new())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The reference for what a caller may see: filter(world, policy), one resource at a time, over parsed JSON.
 
 use crate::{
-    law::{Action, Caller, Facts, Law},
+    law::{Action, Facts, Law, Who},
     leaks::{Leak, Leaks},
     matching::{Wanted, matches, nodes, text},
     table::{Row, find},
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 pub struct Sight<'a> {
     pub world: &'a World,
     pub law: &'a Law,
-    pub caller: &'a Caller,
+    pub caller: &'a Who,
     pub leaks: Leaks,
     /// Patients in whose care teams the caller works.
     pub cared_for: Vec<String>,
@@ -30,7 +30,7 @@ pub struct Seen<'a> {
 }
 
 impl<'a> Sight<'a> {
-    pub fn new(world: &'a World, law: &'a Law, caller: &'a Caller, leaks: Leaks) -> Self {
+    pub fn new(world: &'a World, law: &'a Law, caller: &'a Who, leaks: Leaks) -> Self {
         let cared_for = world.cared_for(caller.practitioner).into_iter().map(|(_, patient)| patient).collect();
         Self { world, law, caller, leaks, cared_for }
     }
@@ -81,7 +81,14 @@ impl<'a> Sight<'a> {
         if self.see_kept(kept, Action::Read).is_none() && !self.leaks.has(Leak::VersionWithoutCurrent) {
             return Vec::new();
         }
-        kept.versions.iter().rev().filter_map(|version| self.see(kept.of, version, Action::Read)).collect()
+        let mut versions: Vec<Seen<'a>> =
+            kept.versions.iter().rev().filter_map(|version| self.see(kept.of, version, Action::Read)).collect();
+        // Versions that differ only in what is withheld are one.
+        let repeats = |a: &mut Seen<'_>, b: &mut Seen<'_>| a.shown.to_string() == b.shown.to_string();
+        if !self.leaks.has(Leak::VersionsThatLookAlike) {
+            versions.dedup_by(repeats);
+        }
+        versions
     }
 
     fn project(&self, full: &Value, paths: &[String]) -> (Value, bool) {

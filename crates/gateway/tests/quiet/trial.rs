@@ -4,7 +4,7 @@
 use crate::{
     asks::{Ask, Asker, Manner, Memory, Sent},
     dice::Dice,
-    law::{Action, Caller, Law, caller, law},
+    law::{Action, Law, Who, caller, law},
     leaks::Leaks,
     model::{Answer, BASE},
     sight::Sight,
@@ -16,7 +16,7 @@ use std::fmt;
 pub struct Case {
     pub seed: u64,
     pub law: Law,
-    pub caller: Caller,
+    pub caller: Who,
     /// Two worlds with the same view.
     pub worlds: [World; 2],
     pub asks: Vec<Ask>,
@@ -64,7 +64,7 @@ impl Case {
 }
 
 /// Can the caller not tell the two apart, by the reference?
-pub fn same(one: &World, other: &World, law: &Law, caller: &Caller) -> bool {
+pub fn same(one: &World, other: &World, law: &Law, caller: &Who) -> bool {
     if one.cared_for(caller.practitioner) != other.cared_for(caller.practitioner) {
         return false;
     }
@@ -76,7 +76,7 @@ pub fn same(one: &World, other: &World, law: &Law, caller: &Caller) -> bool {
 }
 
 /// All that a caller can ever learn of some resources of a world.
-fn view<'a>(world: &'a World, of: impl Iterator<Item = &'a Kept>, law: &Law, caller: &Caller) -> Vec<String> {
+fn view<'a>(world: &'a World, of: impl Iterator<Item = &'a Kept>, law: &Law, caller: &Who) -> Vec<String> {
     let sight = Sight::new(world, law, caller, Leaks::none());
     let mut view = Vec::new();
     for kept in of {
@@ -265,14 +265,14 @@ impl fmt::Display for Case {
         self.asks.iter().try_for_each(|ask| writeln!(f, "  {ask:?}"))?;
         let [one, other] = &self.worlds;
         for kept in &one.kept {
-            let twin = other.find(&kept.of, &kept.id);
+            let twin = other.find(kept.of, &kept.id);
             let mark = if twin == Some(kept) { "both" } else { "first" };
             writeln!(f, "{mark}: {}", told(kept))?;
             if let Some(twin) = twin.filter(|twin| *twin != kept) {
                 writeln!(f, "second: {}", told(twin))?;
             }
         }
-        let added = other.kept.iter().filter(|kept| one.find(&kept.of, &kept.id).is_none());
+        let added = other.kept.iter().filter(|kept| one.find(kept.of, &kept.id).is_none());
         added.into_iter().try_for_each(|kept| writeln!(f, "second: {}", told(kept)))
     }
 }

@@ -65,13 +65,13 @@ fn outcome(status: u16) -> Said {
 }
 
 fn statement() -> Value {
-    let of_type = |of: &&str| {
+    let of_type = |of: &&'static str| {
         let codes = ["read", "vread", "history-instance", "search-type"].map(|code| json!({ "code": code }));
         let search: Vec<Value> =
             crate::table::all(of).iter().map(|row| json!({ "name": row.code, "type": "token" })).collect();
         json!({ "type": of, "interaction": codes, "searchParam": search })
     };
-    let types: Vec<Value> = TYPES.iter().map(|of| of_type(&of)).collect();
+    let types: Vec<Value> = TYPES.iter().map(of_type).collect();
     json!({ "resourceType": "CapabilityStatement", "status": "active", "fhirVersion": "4.0.1", "format": ["json"],
         "kind": "instance", "date": "2026-01-01", "rest": [{ "mode": "server", "resource": types }] })
 }

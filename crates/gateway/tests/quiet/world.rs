@@ -307,7 +307,14 @@ pub fn change(dice: &mut Dice, world: &World) -> World {
         0 => kept.is_deleted = !kept.is_deleted,
         1 => *kept = keep(dice, of, &id),
         2 => {
-            let old = Arc::new(fresh(dice, of, &id, 1));
+            // Mostly one that differs little from another.
+            let mut old = fresh(dice, of, &id, 1);
+            if dice.chance(70) {
+                old = Value::clone(&kept.versions[0]);
+                old["meta"]["versionId"] = format!("0{}", dice.below(1000)).into();
+                alter(dice, of, &mut old);
+            }
+            let old = Arc::new(old);
             kept.versions.insert(dice.below(kept.versions.len()), old);
         }
         3 if kept.versions.len() > 1 => {

@@ -100,6 +100,16 @@ impl Maker<'_> {
                 members.insert(name.to_owned(), self.anything());
             }
         }
+        self.deciding(paths, members);
+    }
+
+    /// What by its value alone would decide whether its neighbours count.
+    fn deciding(&mut self, paths: &[&[&str]], members: &mut Map<String, Value>) {
+        for (name, values) in [("system", ["phone", "email"]), ("type", ["depends-on", "Patient"])] {
+            if self.dice.one_in(3) && !paths.iter().any(|path| path.first() == Some(&name)) {
+                members.insert(name.to_owned(), json!(self.dice.pick(&values)));
+            }
+        }
     }
 
     fn array_or_not(&mut self, many: bool, mut make: impl FnMut(&mut Self) -> Value) -> Value {
@@ -160,6 +170,7 @@ impl Maker<'_> {
                         self.disturb(&mut members[&name], &below);
                     }
                 }
+                self.deciding(paths, members);
                 for name in ["note", "display", "extension", "contained", "identifier", "comparator", "text"] {
                     if self.dice.one_in(4) && !paths.iter().any(|path| path.first() == Some(&name)) {
                         members.insert(name.to_owned(), self.anything());

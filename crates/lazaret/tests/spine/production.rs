@@ -167,3 +167,53 @@ fn completions_and_help_are_there() {
     }
     assert!(said(&lazaret(&["--help"], None)).contains("evidence"));
 }
+
+/// A folder of `init` with certificates, as far as `run` reads them before it opens the book.
+fn perimeter(folder: &Path) -> std::path::PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let new = folder.join("perimeter");
+    assert!(lazaret(&["init", "--domain", "harbor.test", new.to_str().expect("a path")], None).status.success());
+    let key = rcgen::KeyPair::generate().expect("a key");
+    for (stem, name) in [("gateway", "https://localhost"), ("gateway-svid", "spiffe://harbor.test/gateway")] {
+        let mut params = rcgen::CertificateParams::default();
+        params.subject_alt_names = vec![rcgen::SanType::URI(name.try_into().expect("a URI"))];
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).expect("signed").pem();
+        for file in [&format!("{stem}.pem"), "issuer-ca.pem", "upstream-ca.pem", "operators-ca.pem"] {
+            std::fs::write(new.join("tls").join(file), &certificate).expect("written");
+        }
+        let path = new.join(format!("tls/{stem}.key"));
+        std::fs::write(&path, key.serialize_pem()).expect("written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("set");
+    }
+    let manifest = new.join("lazaret.toml");
+    let text = std::fs::read_to_string(&manifest).expect("a manifest");
+    let text = text.replace("0.0.0.0:8443", "127.0.0.1:0").replace("127.0.0.1:8444", "127.0.0.1:0");
+    let text = text.replace("upstream_certificate =", "client_trust = \"tls/issuer-ca.pem\"\nupstream_certificate =");
+    std::fs::write(&manifest, text + "\n[[evidence.checkpoint_sink]]\npath = \"../kept/book.checkpoint\"\n")
+        .expect("written");
+    manifest
+}
+
+/// Decision 7: what is kept elsewhere is compared before anything is served.
+#[test]
+fn run_refuses_a_book_that_a_kept_checkpoint_does_not_fit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (kept, manifest) = (folder.path().join("kept"), perimeter(folder.path()));
+    let refused = || {
+        let out = lazaret(&["run"], Some(&manifest));
+        assert!(!out.status.success());
+        said(&out)
+    };
+    let told = refused();
+    assert!(told.contains("is its volume there?"), "{told}");
+    std::fs::create_dir(&kept).expect("a folder");
+    let told = refused();
+    assert!(told.contains("verify --save"), "{told}");
+    // What another book's writer signed.
+    let other = folder.path().join("other");
+    assert!(lazaret(&["init", "--domain", "harbor.test", other.to_str().expect("a path")], None).status.success());
+    std::fs::copy(other.join("book/checkpoint"), kept.join("book.checkpoint")).expect("copied");
+    let told = refused();
+    assert!(told.contains("not a checkpoint of this book"), "{told}");
+}

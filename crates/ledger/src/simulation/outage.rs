@@ -25,10 +25,14 @@ impl Scene {
     }
 
     fn with(keys: &KeyFolder, plate: Plate, tuning: Tuning) -> Self {
+        Self::seated(keys, plate, tuning, 8)
+    }
+
+    fn seated(keys: &KeyFolder, plate: Plate, tuning: Tuning, seats: usize) -> Self {
         let settings = Settings {
             directory: "simulation".into(),
             origin: ORIGIN.into(),
-            seats: 8,
+            seats,
             stranger_seats: 4,
             software: "simulation".into(),
         };
@@ -199,5 +203,17 @@ async fn a_volume_that_is_nearly_full_is_said() {
         assert_eq!(scene.ledger.gauges().detail(), expect, "{used}");
         assert_eq!(scene.ledger.health(), Health::Green);
         scene.end();
+    }
+}
+
+/// A house with many seats sets more aside.
+#[test]
+fn the_reserve_has_room_for_every_seat() {
+    for (seats, expect) in [(8, 4 << 20), (1024, 8 << 20), (4096, 32 << 20)] {
+        let keys = KeyFolder::new();
+        let scene = Scene::seated(&keys, fresh(&keys, 1), quick(), seats);
+        let plate = Plate(std::sync::Arc::clone(&scene.plate.0));
+        scene.end();
+        assert_eq!(plate.disk().reserve, expect, "{seats}");
     }
 }

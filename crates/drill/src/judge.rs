@@ -131,3 +131,6 @@ impl Outcome<'_> {
             .then(|| (Verdict::Unclear, format!("refused with `{code}`, not `{}`", self.attack.reason.join("` or `"))))
     }
 }
+
+#[cfg(test)]
+mod tests;

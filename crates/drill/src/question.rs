@@ -99,3 +99,6 @@ impl Filled<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -111,7 +111,7 @@ impl Entries {
 
     /// What the page says of itself, if it ends here and was a whole one.
     pub fn finish(self) -> Result<Tail, Reason> {
-        if self.refused || self.current.is_some() {
+        if self.refused {
             return Err(Reason::UpstreamPage);
         }
         let frame = self.frame.finish().map_err(|_| Reason::UpstreamPage)?;

@@ -203,6 +203,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
         #[test]
         fn nothing_of_a_list_is_ever_cut(seeds in prop::collection::vec(any::<u64>(), 0..4000), texts in 0..100_usize) {
             let record = naming(list(seeds), texts);

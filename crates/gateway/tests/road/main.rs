@@ -107,7 +107,6 @@ async fn what_is_not_answered_says_so_and_causes_nothing() {
         ("GET /Patient/_history", Interaction::HistoryType, Reason::HistoryTypeNotAnswered),
         ("GET /_history", Interaction::HistorySystem, Reason::HistorySystemNotAnswered),
         ("POST /_search", Interaction::SearchSystem, Reason::SearchSystemNotAnswered),
-        ("GET /Patient/p1/*", Interaction::SearchCompartment, Reason::SearchCompartmentNotAnswered),
         ("POST /Patient", Interaction::Create, Reason::CreateNotAnswered),
         ("POST /Patient if-none-exist", Interaction::ConditionalCreate, Reason::ConditionalCreateNotAnswered),
         ("PUT /Patient/p1", Interaction::Update, Reason::UpdateNotAnswered),

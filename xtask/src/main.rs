@@ -27,7 +27,7 @@ cargo xtask COMMAND
                      --minutes M      for each fuzzer (10)
                      --documents N    mutated documents through filter and oracle (1000000)
                      --kills N        times the gateway is killed under load (1000)
-                     --sequences N    generated sequences through the ledger (100000)
+                     --sequences N    generated sequences through the ledger, and through the gateway (100000)
                      --only NAME      one part: fuzz, documents, kills or sequences
   interop NAME     one foreign part: medplum, oidc, hapi (needs Java and Maven)
   bless            write what is generated: the graph in ARCHITECTURE.md, docs/reference

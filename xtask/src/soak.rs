@@ -75,6 +75,13 @@ pub fn run(root: &Path, options: &[&str]) -> Result<ExitCode> {
             package: "lazaret-ledger",
             tests: "simulation",
         },
+        Part {
+            name: "sequences",
+            variable: "LAZARET_SEQUENCES",
+            number: plan.sequences,
+            package: "lazaret-gateway",
+            tests: "shows_nothing_hidden",
+        },
         Part { name: "kills", variable: "LAZARET_KILLS", number: plan.kills, package: "lazaret", tests: "kills" },
     ];
     let fuzzers = if plan.wants("fuzz") { TARGETS.len() } else { 0 };

@@ -129,6 +129,7 @@ fields! {
     50 continued "continued",
     51 segment "segment",
     52 patients "patients",
+    53 narrowing "narrowing",
 }
 
 impl Record {
@@ -208,7 +209,7 @@ impl Json {
 mod tests {
     use super::*;
     use crate::{Effect, Pseudonym, Row, Under};
-    use lexicon::{Interaction, Kind, Reason, ResourceType, Station, Trace};
+    use lexicon::{Interaction, Kind, Narrowing, Reason, ResourceType, Station, Trace};
     use proptest::prelude::*;
     use std::collections::HashSet;
 
@@ -269,6 +270,7 @@ mod tests {
             alert text;
             continued |n| n % 2 == 0;
             segment |n| n; patients |n| n;
+            narrowing |n| pick(&Narrowing::ALL, n);
         }
         for n in 0..seed() % 40 {
             let patient = Some(seed()).filter(|n| n % 3 > 0).map(|n| u128::from(n % 8).to_be_bytes());
@@ -353,6 +355,7 @@ mod tests {
         check(&with(&[3, 0x41, 0]), Flaw::Range);
         check(&with(&[7, 0x61, 0xff]), Flaw::Utf8);
         check(&with(&[0x18, 3, 0]), Flaw::NotCanonical);
+        check(&with(&[0x18, 53, 0x64, b'k', b'e', b'p', b't']), Flaw::Word);
         check(&vec![0; LEAF_BYTES + 1], Flaw::TooLong);
     }
 

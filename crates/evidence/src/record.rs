@@ -1,7 +1,7 @@
 use crate::LEAF_BYTES;
 use crate::disclosed::Disclosed;
 use crate::value::words;
-use lexicon::{Interaction, Reason, ResourceType, Station, Time, Trace};
+use lexicon::{Interaction, Narrowing, Reason, ResourceType, Station, Time, Trace};
 
 /// Same 20 bytes as `seal::Pseudonym`: key id and truncated MAC. (evidence does not import seal.)
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -119,6 +119,8 @@ pub struct Record {
     pub segment: Option<u64>,
     /// Closed: how many different patients the whole answer disclosed something of.
     pub patients: Option<u64>,
+    /// The upstream did not keep to what a search asked it for.
+    pub narrowing: Option<Narrowing>,
 }
 
 /// Longest text and longest list of a record, so that a leaf always fits.
@@ -183,6 +185,7 @@ impl Record {
             continued: None,
             segment: None,
             patients: None,
+            narrowing: None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::cbor::{DecodeError, Decoder, Encoder, Flaw};
 use crate::{Effect, Leaf, Pseudonym};
-use lexicon::{Interaction, Kind, Reason, ResourceType, Station, Time, Trace};
+use lexicon::{Interaction, Kind, Narrowing, Reason, ResourceType, Station, Time, Trace};
 use std::fmt::Write;
 
 /// One item.
@@ -227,6 +227,7 @@ worded! {
     Interaction as "interaction": Interaction::code, Interaction::from_code;
     ResourceType as "resource-type": ResourceType::name, ResourceType::from_name;
     Reason as "reason": Reason::code, Reason::from_code;
+    Narrowing as "narrowing": Narrowing::code, Narrowing::from_code;
 }
 
 fn kind(word: &str) -> Option<Kind> {

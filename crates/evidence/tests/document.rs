@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod document {
     use evidence::{Checkpoint, Effect, Head, Leaf, Record, Verifier, leaf_hash, root};
-    use lexicon::{Interaction, Kind, Reason, ResourceType, Station};
+    use lexicon::{Interaction, Kind, Narrowing, Reason, ResourceType, Station};
 
     fn text() -> String {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/evidence-format.md");
@@ -61,6 +61,7 @@ mod document {
     fn the_words_are_the_lexicons() {
         check("leaf", Leaf::ALL.iter().map(|word| word.code()));
         check("effect", Effect::ALL.iter().map(|word| word.code()));
+        check("narrowing", Narrowing::ALL.iter().map(|word| word.code()));
         check("station", Station::ALL.iter().map(|word| word.code()));
         check("kind", [Kind::Person, Kind::Workload, Kind::Stranger].iter().map(|word| word.code()));
         check("interaction", Interaction::ALL.iter().map(|word| word.code()));

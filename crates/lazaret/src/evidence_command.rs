@@ -151,6 +151,9 @@ fn show(directory: &Path, wanted: &str, shape: Shape) -> anyhow::Result<ExitCode
             if let Some(Disclosure { resources, patients }) = Disclosure::of(&record) {
                 output::say(&format!("\nit names {resources} resources of {patients} patients"));
             }
+            if let Some(narrowing) = record.narrowing {
+                output::say(&format!("\n{narrowing}: {}; what it sent was compared again", narrowing.hint()));
+            }
             let mut lines = proof.checkpoint.lines();
             let (origin, size) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
             output::say(&format!(

@@ -161,6 +161,7 @@ impl Case {
         draft.upstream_peer = notes.upstream_peer.or(draft.upstream_peer.take());
         draft.upstream_tls = notes.upstream_tls.or(draft.upstream_tls.take());
         draft.upstream_status = notes.upstream_status.or(draft.upstream_status);
+        draft.narrowing = draft.narrowing.max(notes.narrowing);
         draft.groups.extend(notes.groups);
         for policy in notes.policies {
             if !draft.policies.contains(&policy) {

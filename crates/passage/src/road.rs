@@ -3,7 +3,8 @@
 use crate::Plans;
 use bytes::Bytes;
 use lexicon::{
-    Action, Halt, Interaction, Judge, Kind, LocalId, Principal, Reason, Relationship, ResourceType, Time, Trace,
+    Action, Halt, Interaction, Judge, Kind, LocalId, Narrowing, Principal, Reason, Relationship, ResourceType, Time,
+    Trace,
 };
 use std::fmt;
 
@@ -112,6 +113,8 @@ pub struct Notes {
     pub upstream_peer: Option<String>,
     pub upstream_tls: Option<String>,
     pub upstream_status: Option<u16>,
+    /// The worse one stands.
+    pub narrowing: Option<Narrowing>,
     pub policies: Vec<String>,
     pub groups: Vec<String>,
 }

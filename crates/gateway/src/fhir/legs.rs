@@ -118,30 +118,43 @@ impl Leg {
         self.narrowing.iter().all(|condition| condition.matches(resource, base))
     }
 
-    /// From now on it asks for all that the legs before it left.
-    pub fn widen(&mut self) {
+    /// From now on it asks for all that the legs before it left. Says whether that is more.
+    pub fn widen(&mut self) -> bool {
+        let was_narrow = !self.narrowing.is_empty();
         self.narrowing.clear();
+        was_narrow
     }
 
-    /// Path and query below the upstream's base. What does not fit is left out: a wider query.
-    pub fn path(&self, asking: &Asking, order: Ordered) -> String {
+    /// The query that goes upstream. What does not fit is left out: a wider one.
+    pub fn query(&self, asking: &Asking, order: Ordered) -> Query {
         let mut parameters = Vec::new();
+        let mut asked = Vec::new();
         let mut length = asking.of.name().len() + 32;
-        let conditions = asking.all.iter().chain(&self.narrowing).filter_map(Condition::query);
         let sort: Vec<String> = asking.sort.iter().map(Order::query).collect();
         let sort = (order == Ordered::Upstream && !sort.is_empty()).then(|| ("_sort".to_owned(), sort.join(",")));
-        for (name, value) in sort.into_iter().chain(conditions) {
+        let conditions = asking.all.iter().chain(&self.narrowing);
+        let conditions = conditions.filter_map(|condition| Some((condition.query()?, Some(condition))));
+        for ((name, value), condition) in sort.map(|sort| (sort, None)).into_iter().chain(conditions) {
             // Escaped, an octet may be three.
             let more = name.len() + value.bytes().map(|b| if b.is_ascii_alphanumeric() { 1 } else { 3 }).sum::<usize>();
             if length + more <= PATH_BYTES {
                 length += more + 2;
                 parameters.push((name, value));
+                asked.extend(condition.cloned());
             }
         }
         parameters.push(("_count".to_owned(), PAGE.to_owned()));
         let query: Parameters = parameters.into_iter().collect();
-        format!("/{}?{query}", asking.of)
+        Query { path: format!("/{}?{query}", asking.of), asked }
     }
+}
+
+/// A query as it is sent.
+pub(super) struct Query {
+    /// Path and query below the upstream's base.
+    pub path: String,
+    /// What it says of each resource.
+    pub asked: Vec<Condition>,
 }
 
 /// Who puts matches in order.
@@ -187,7 +200,7 @@ pub(super) fn legs(asking: &Asking, whose: &Whose<'_>) -> Vec<Leg> {
 pub(super) fn mark(asking: &Asking, legs: &[Leg]) -> u64 {
     let mut hasher = DefaultHasher::new();
     for leg in legs {
-        leg.path(asking, Ordered::Upstream).hash(&mut hasher);
+        leg.query(asking, Ordered::Upstream).path.hash(&mut hasher);
     }
     hasher.finish()
 }

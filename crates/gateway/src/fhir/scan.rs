@@ -13,7 +13,7 @@ use ::fhir::{
     bundle::{BundleKind, Entry, Mode},
     request::Asked,
 };
-use lexicon::{Judge, LocalId, Reason, ResourceType};
+use lexicon::{Judge, LocalId, Narrowing, Reason, ResourceType};
 use passage::{Disclosed, Moment, Notes, Sight};
 use std::{
     collections::{BTreeSet, HashSet},
@@ -52,6 +52,7 @@ pub(super) struct Spent {
     pages: u32,
     entries: u32,
     pub notes: Notes,
+    narrowing: Option<Narrowing>,
     groups: Words,
     policies: Words,
 }
@@ -78,7 +79,12 @@ impl Spent {
     pub fn notes(&mut self) -> Notes {
         let groups = std::mem::take(&mut self.groups.untold);
         let policies = std::mem::take(&mut self.policies.untold);
-        Notes { groups, policies, ..std::mem::take(&mut self.notes) }
+        Notes { narrowing: self.narrowing, groups, policies, ..std::mem::take(&mut self.notes) }
+    }
+
+    /// The upstream did not keep to a query.
+    fn narrowed(&mut self, narrowing: Narrowing) {
+        self.narrowing = self.narrowing.max(Some(narrowing));
     }
 
     pub fn page(&mut self, road: &Fhir) -> Result<(), Reason> {
@@ -134,6 +140,8 @@ pub(super) struct Scan {
     /// Of the page that is being read, or comes next; empty for the first of a leg.
     path: String,
     page: Option<Box<Page>>,
+    /// What the query that led to it asks of each entry.
+    asked: Vec<Condition>,
     /// Entries taken from it.
     taken: u32,
     /// Entries of it that were dealt with on an earlier page of ours.
@@ -158,6 +166,7 @@ impl Scan {
             leg: 0,
             path: String::new(),
             page: None,
+            asked: Vec::new(),
             taken: 0,
             passed: 0,
             turned: HashSet::new(),
@@ -225,7 +234,9 @@ impl Scan {
         for _ in 0..2 {
             let is_first = self.path.is_empty();
             let leg = self.legs.get_mut(self.leg).ok_or(Reason::Bug)?;
-            let path = if is_first { leg.path(&self.asking, self.ordered) } else { self.path.clone() };
+            let query = leg.query(&self.asking, self.ordered);
+            self.asked = query.asked;
+            let path = if is_first { query.path } else { self.path.clone() };
             if !self.turned.insert(path.clone()) {
                 // Pages in a circle.
                 return Err(if is_first { Reason::UpstreamSearch } else { Reason::UpstreamPage });
@@ -236,7 +247,9 @@ impl Scan {
             match upstream.page(&turn, &mut spent.notes).await? {
                 Paged::Page(page) => return Ok(page),
                 Paged::Refused(_) if is_first => {
-                    leg.widen();
+                    if leg.widen() {
+                        spent.narrowed(Narrowing::Refused);
+                    }
                     self.ordered = Ordered::Here;
                 }
                 Paged::Refused(_) => return Err(Reason::UpstreamSearch),
@@ -263,6 +276,9 @@ impl Scan {
         let Some(resource) = entry.resource.filter(|it| it.resource_type() == self.asking.of) else { return Ok(None) };
         let Some(id) = resource.id().filter(|_| entry.mode == Mode::Match) else { return Ok(None) };
         let base = &errand.road.base;
+        if !self.asked.iter().all(|condition| condition.matches(&resource, base)) {
+            spent.narrowed(Narrowing::Ignored);
+        }
         if self.legs.iter().take(self.leg).any(|earlier| earlier.asks_for(&resource, base)) || self.met.contains(&id) {
             return Ok(None);
         }

@@ -8,7 +8,7 @@ use crate::{
     ward::{Manner, Script},
     ward_of,
 };
-use lexicon::Reason;
+use lexicon::{Narrowing, Reason};
 use serde_json::{Value, json};
 
 fn entry(resource: &Value, mode: &str) -> Value {
@@ -124,6 +124,65 @@ async fn c5_a_refused_narrowing_is_left_out() {
         assert_eq!(ids(&found, "match"), ["o1"], "{query}");
         assert!(stage.ward.paths().iter().any(|path| path.starts_with("/r4/Observation?code=a&_count=")), "{query}");
     }
+    stage.close().await;
+}
+
+/// Decision 20: the record says what the upstream made of a query. The answer is the same every time.
+#[tokio::test]
+async fn c5_an_upstream_that_does_not_keep_to_a_query_is_marked() {
+    use Narrowing::{Ignored, Refused};
+    let wanted = finding("o1", "p001", "a");
+    let (elsewhere, other) = (finding("o9", "p009", "a"), finding("o2", "p001", "b"));
+    let (hidden, person) = (restricted(finding("o3", "p001", "a")), person("p001", "Amber", "1980"));
+    for (name, refused, sent, mark) in [
+        ("what was asked for", "never", vec![&wanted], None),
+        ("twice", "never", vec![&wanted, &wanted], None),
+        ("what may not be seen", "never", vec![&wanted, &hidden], None),
+        ("another type", "never", vec![&wanted, &person], None),
+        ("somebody else's", "never", vec![&wanted, &elsewhere], Some(Ignored)),
+        ("another code", "never", vec![&other, &wanted], Some(Ignored)),
+        ("no narrowing", "subject=", vec![&wanted, &elsewhere], Some(Refused)),
+        ("neither", "subject=", vec![&other, &wanted], Some(Ignored)),
+        ("one leg each", "performer=", vec![&wanted, &elsewhere], Some(Ignored)),
+    ] {
+        let stage = Stage::raise().await;
+        let token = staffed(&stage, &["p001"]);
+        let entries: Vec<Value> = sent.into_iter().map(|one| entry(one, "match")).collect();
+        stage.ward.otherwise(move |path| match path {
+            path if path.contains(refused) => Script::status(400),
+            path if path.contains("performer=") => bundle("searchset", &[], &[], 0),
+            _ => bundle("searchset", &entries, &[], 0),
+        });
+        let response = stage.get("/fhir/Observation?code=a&_sort=code", &token).await;
+        assert_eq!((name, ids(&body(&response), "match")), (name, vec!["o1".to_owned()]));
+        assert_eq!((name, stage.record_of(&response).narrowing), (name, mark));
+        stage.close().await;
+    }
+}
+
+/// Also in what a search goes through, in what it includes, beyond the page, and where it fails in the end.
+#[tokio::test]
+async fn c5_the_mark_is_of_the_whole_request() {
+    let people = || [person("p001", "Amber", "1980"), person("p002", "Birch", "1990")];
+    for (query, reason, mark) in [
+        ("Patient?_id=p001,p002", None, None),
+        ("Patient?_id=p001", None, Some(Narrowing::Ignored)),
+        ("Observation?subject:Patient.family=amber", None, Some(Narrowing::Ignored)),
+        ("Patient?_id=p001,p002&_revinclude=Observation:subject", None, Some(Narrowing::Ignored)),
+        ("Patient?_id=p001&_count=1", None, Some(Narrowing::Ignored)),
+    ] {
+        let (stage, token) = ward_of(&["p001", "p002"], people().into_iter().chain([finding("o9", "p009", "a")])).await;
+        let response = stage.get(&format!("/fhir/{query}"), &token).await;
+        let record = stage.record_of(&response);
+        assert_eq!((query, record.reason, record.narrowing), (query, reason, mark));
+        stage.close().await;
+    }
+    let stage = Stage::raise().await;
+    let token = staffed(&stage, &["p001"]);
+    Shelf { page: 1, ..Shelf::new(people()) }.stand(&stage);
+    stage.ward.answers("/r4/Patient?page=1&canary=next", Script::status(503));
+    let record = stage.record_of(&stage.get("/fhir/Patient?family=birch", &token).await);
+    assert_eq!((record.reason, record.narrowing), (Some(Reason::UpstreamFailed), Some(Narrowing::Ignored)));
     stage.close().await;
 }
 

@@ -37,7 +37,7 @@ fn check(name: &str, plan: &Plan, scope: &str, expect: &[&str]) {
     let asking = Asking::new(of(name));
     let launched = id("p1");
     let legs = made(&asking, plan, scope, Some(&launched));
-    let paths: Vec<String> = legs.iter().map(|leg| leg.path(&asking, Ordered::Here)).collect();
+    let paths: Vec<String> = legs.iter().map(|leg| leg.query(&asking, Ordered::Here).path).collect();
     assert_eq!(paths, expect, "{name} {scope}");
 }
 
@@ -77,7 +77,7 @@ fn many_patients_are_several_legs_and_too_many_none_of_them() {
         let legs = made(&asking, &plan(number), "user/*.rs", None);
         assert_eq!(legs.len(), expect, "{number}");
         for leg in &legs {
-            assert!(leg.path(&asking, Ordered::Here).len() < 8000);
+            assert!(leg.query(&asking, Ordered::Here).path.len() < 8000);
         }
     }
 }

@@ -73,7 +73,7 @@ mod tests {
             assert_eq!(interactions.matches(&format!("\n| `{interaction}` |")).count(), 1, "{interaction}");
         }
         assert!(interactions.contains("| `read` | `read` | yes |"));
-        assert!(interactions.contains("| `vread` | `read` | no: `interaction.vread-not-answered` |"));
+        assert!(interactions.contains("| `history-type` | `search` | no: `interaction.history-type-not-answered` |"));
     }
 
     #[test]

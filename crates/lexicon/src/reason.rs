@@ -122,11 +122,8 @@ reasons! {
     CursorInvalid "cursor.invalid" 400 "value" Caller CursorInvalid "the page link is not valid for this caller, or no longer; start the search again";
     ParameterDuplicate "parameter.duplicate" 400 "invalid" Caller ParameterDuplicate "a query parameter appears twice";
 
-    VreadNotAnswered "interaction.vread-not-answered" 403 "not-supported" Operator VreadNotAnswered "reading a version is not answered yet; read the current resource";
-    HistoryInstanceNotAnswered "interaction.history-instance-not-answered" 403 "not-supported" Operator HistoryInstanceNotAnswered "history is not answered yet";
     HistoryTypeNotAnswered "interaction.history-type-not-answered" 403 "not-supported" Operator HistoryTypeNotAnswered "history is not answered yet";
     HistorySystemNotAnswered "interaction.history-system-not-answered" 403 "not-supported" Operator HistorySystemNotAnswered "history is not answered yet";
-    SearchTypeNotAnswered "interaction.search-type-not-answered" 403 "not-supported" Operator SearchTypeNotAnswered "search is not answered yet; read by id";
     SearchSystemNotAnswered "interaction.search-system-not-answered" 403 "not-supported" Operator SearchSystemNotAnswered "search of all types at once is not answered; search one type";
     SearchCompartmentNotAnswered "interaction.search-compartment-not-answered" 403 "not-supported" Operator SearchCompartmentNotAnswered "of compartments, only searches of one type in a patient's are answered, where R4 puts that type there: Patient/id/Type";
     CreateNotAnswered "interaction.create-not-answered" 403 "not-supported" Operator CreateNotAnswered "writes are not answered yet";

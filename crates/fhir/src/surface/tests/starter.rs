@@ -104,7 +104,10 @@ impl Expected<'_> {
         let Some((_, groups)) = self.grants.iter().find(|(name, _)| *name == of) else { return Expect::Refused };
         let always = named(&self.file, of, |name| groups.contains(&name));
         let ever = named(&self.file, of, |name| groups.iter().any(|group| group.trim_end_matches('?') == name));
-        match (tops.iter().all(|top| shows(&ever, top)), tops.iter().all(|top| shows(&always, top))) {
+        // The dates of change are shown only with what is shown whole, so never always.
+        let is_dated = |top: &String| matches!(top.as_str(), "meta.lastUpdated" | "meta.versionId");
+        let is_always = |top: &String| shows(&always, top) && !is_dated(top);
+        match (tops.iter().all(|top| shows(&ever, top)), tops.iter().all(is_always)) {
             (false, _) => Expect::Refused,
             (true, true) => Expect::Allowed,
             (true, false) => Expect::WhereShown,

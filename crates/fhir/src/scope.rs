@@ -133,6 +133,12 @@ impl Scopes {
         Self(claim.split(' ').filter_map(Scope::parse).collect())
     }
 
+    /// The least scope under which this kind of caller may ask for an interaction on a type, whoever the patient is.
+    pub fn sufficient(kind: Kind, interaction: Interaction, resource_type: ResourceType) -> Option<String> {
+        let context = [Context::User, Context::System].into_iter().find(|context| context.serves(kind))?;
+        Letters::needed(interaction).map(|letters| format!("{}/{resource_type}.{letters}", context.name()))
+    }
+
     /// The grants under which this kind of caller may ask for an interaction on a type. Each stands for itself: one
     /// that admits the resource is enough.
     pub fn covering(

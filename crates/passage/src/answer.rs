@@ -190,8 +190,8 @@ impl Case {
 
     pub fn refusal(&mut self, why: &Halt) -> Refusal {
         let draft = self.docket.draft();
-        let (caller, resource_type) = (draft.actor_kind, draft.resource_type);
-        Refusal { shown: why.reason.shown(), trace: self.trace(), caller, resource_type }
+        let (caller, interaction, resource_type) = (draft.actor_kind, draft.interaction, draft.resource_type);
+        Refusal { shown: why.reason.shown(), trace: self.trace(), caller, interaction, resource_type }
     }
 
     /// Notes what the next leaf discloses.

@@ -183,6 +183,8 @@ pub struct Refusal {
     pub shown: Reason,
     pub trace: Trace,
     pub caller: Option<Kind>,
+    /// What was asked, as far as it was read.
+    pub interaction: Option<Interaction>,
     pub resource_type: Option<ResourceType>,
 }
 

@@ -32,6 +32,26 @@ fn a1_empty_permission_set_grants_nothing() {
     }
 }
 
+/// What is suggested to a caller suffices, and says nothing that is not needed.
+#[test]
+fn a4_the_suggested_scope_is_the_least_that_covers() {
+    for interaction in Interaction::ALL.iter().copied() {
+        for kind in [Kind::Person, Kind::Workload, Kind::Stranger] {
+            let Some(scope) = Scopes::sufficient(kind, interaction, known("Patient")) else {
+                let nobody = covering("user/*.cruds system/*.cruds", kind, interaction, "Patient");
+                assert_eq!(nobody, "scope.missing", "{kind:?} {interaction}");
+                continue;
+            };
+            assert_eq!(covering(&scope, kind, interaction, "Patient"), scope);
+            let (context, letters) = scope.split_once("/Patient.").unwrap();
+            for less in letters.chars().map(|letter| letters.replace(letter, "")) {
+                let less = format!("{context}/Patient.{less}");
+                assert_eq!(covering(&less, kind, interaction, "Patient"), "scope.missing", "{less} {interaction}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a1_letters_are_an_ordered_subset() {
     for (letters, expect) in [("r", "r"), ("rs", "rs"), ("cruds", "cruds"), ("crs", "crs"), ("ruds", "ruds")] {

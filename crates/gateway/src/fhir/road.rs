@@ -9,14 +9,14 @@ use super::{
     sieve::grants,
 };
 use ::fhir::{
-    Grant, Scanned,
+    Grant, Scanned, Scopes,
     capability::smart_configuration,
     outcome::outcome,
     request::{Asked, Line, accept, parse, unanswered},
     search::Lead,
 };
 use bytes::Bytes;
-use lexicon::{Halt, Interaction, Kind, LocalId, Principal, Reason, Relationship, ResourceType};
+use lexicon::{Halt, Interaction, LocalId, Principal, Reason, Relationship, ResourceType};
 use passage::{Answer, Class, Classes, Further, Moment, Need, Notes, Refusal, Road, Sight, Told, Words, Yield};
 use std::collections::BTreeMap;
 
@@ -176,12 +176,8 @@ impl Road for Fhir {
 
     fn explain(&self, refusal: &Refusal) -> Answer {
         let body = outcome(refusal.shown, &refusal.trace.to_string()).into();
-        let context = match refusal.caller {
-            Some(Kind::Person) => Some("user"),
-            Some(Kind::Workload) => Some("system"),
-            Some(Kind::Stranger) | None => None,
-        };
-        let scope = context.zip(refusal.resource_type).map(|(context, of)| format!("{context}/{of}.r"));
+        let asked = refusal.caller.zip(refusal.interaction).zip(refusal.resource_type);
+        let scope = asked.and_then(|((caller, interaction), of)| Scopes::sufficient(caller, interaction, of));
         Answer { media_type: FHIR_JSON, body, scope }
     }
 }

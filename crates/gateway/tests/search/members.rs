@@ -2,7 +2,7 @@
 
 use crate::{
     shelf::{Shelf, body, finding, ids, person, restricted, with},
-    stage::Stage,
+    stage::{BASE, Stage},
     ward_of,
 };
 use lexicon::Reason;
@@ -89,22 +89,28 @@ async fn a2_contexts_do_not_widen_each_other() {
     stage.close().await;
 }
 
-/// A4: reading is not searching, and searching is not reading.
+/// A4: reading is not searching, and searching is not reading. The challenge names the scope that was missing.
 #[tokio::test]
 async fn a4_letters_are_interactions() {
     let (stage, _) = ward_of(&["p001"], [person("p001", "Amber", "1980")]).await;
-    for (letters, path, reason) in [
+    for (letters, path, wanted) in [
         ("r", "Patient/p001", None),
-        ("r", "Patient", Some(Reason::ScopeMissing)),
-        ("r", "Patient?_id=p001", Some(Reason::ScopeMissing)),
+        ("r", "Patient", Some("user/Patient.s")),
+        ("r", "Patient?_id=p001", Some("user/Patient.s")),
+        ("rs", "Patient/p001/Observation", Some("user/Observation.s")),
         ("s", "Patient", None),
-        ("s", "Patient/p001", Some(Reason::ScopeMissing)),
-        ("s", "Patient/p001/_history", Some(Reason::ScopeMissing)),
-        ("s", "Patient/p001/_history/7", Some(Reason::ScopeMissing)),
+        ("s", "Patient/p001", Some("user/Patient.r")),
+        ("s", "Patient/p001/_history", Some("user/Patient.r")),
+        ("s", "Patient/p001/_history/7", Some("user/Patient.r")),
     ] {
         let token = stage.token(json!({ "scope": format!("user/Patient.{letters}") }));
         let response = stage.get(&format!("/fhir/{path}"), &token).await;
+        let reason = wanted.map(|_| Reason::ScopeMissing);
         assert_eq!(stage.record_of(&response).reason, reason, "{letters} {path}");
+        let challenge = response.headers().get("www-authenticate").map(|value| value.to_str().expect("text"));
+        let expect =
+            wanted.map(|scope| format!("Bearer realm=\"{BASE}\", error=\"insufficient_scope\", scope=\"{scope}\""));
+        assert_eq!(challenge, expect.as_deref(), "{letters} {path}");
     }
     stage.close().await;
 }

@@ -53,7 +53,7 @@ pub struct Settings {
 
 /// What one request may cost. Beyond the first two it is refused as too broad: an answer that stops somewhere would be
 /// taken for a whole one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Caps {
     /// Pages of the upstream.
     pub pages: u32,

@@ -1,6 +1,7 @@
 //! The blueprint: what a manifest means. Files are read, names are resolved, contradictions are found, each with its
 //! line and a hint. Wiring moves it apart; afterwards no value holds the whole configuration.
 
+mod caps;
 mod issuers;
 mod lists;
 
@@ -53,6 +54,7 @@ pub struct Road {
     pub deny: Option<Deny>,
     pub step_up: manifest::StepUp,
     pub limits: manifest::Limits,
+    pub caps: gateway::fhir::Caps,
 }
 
 /// The deny list: where it lies, and what it says now.
@@ -312,6 +314,7 @@ impl Judge<'_> {
         let policies = self.policies(&road.policies);
         let projections = self.text_file(&road.projections);
         let deny = road.deny.as_ref().map(|path| self.deny(manifest, path));
+        let caps = self.caps(&road.limits.search);
         let roster = road.relationship_file.as_ref().map(|path| self.roster(path));
         Some(Road {
             listen: listen?,
@@ -338,6 +341,7 @@ impl Judge<'_> {
             },
             step_up: road.step_up.clone(),
             limits: road.limits.clone(),
+            caps: caps?,
         })
     }
 

@@ -81,6 +81,19 @@ fn the_worth_of_a_token_is_as_reviewed() {
     check("worth.txt", &all.join("\n\n"));
 }
 
+/// The manifest's numbers, not ours.
+#[test]
+fn the_worth_of_a_token_is_what_the_manifest_says() {
+    let (_folder, data) = folder();
+    let manifest = data.join("lazaret.toml");
+    let text = std::fs::read_to_string(&manifest).expect("a manifest");
+    let caps = "\n[road.fhir.limits.search]\npage = 5\nmost = 10\npages = 3\nentries = 250\n";
+    std::fs::write(&manifest, text + caps).expect("written");
+    let told = worth::told(&asker(&data, "nurse"), 900);
+    let expect = serde_json::json!({"matches_a_page": 10, "upstream_entries": 250, "upstream_pages": 3});
+    assert_eq!(told["search"], expect);
+}
+
 /// A search is explained by scope, policy and surface, in the order in which it is refused.
 #[test]
 fn a_search_is_explained() {

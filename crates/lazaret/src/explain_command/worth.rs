@@ -4,7 +4,6 @@
 use super::asker::Asker;
 use crate::cli::ExplainWorth;
 use crate::{output, wiring};
-use gateway::fhir::Caps;
 use lexicon::{Interaction, Judge, Reach, ResourceType, Shown};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +16,7 @@ pub fn worth(args: &ExplainWorth) -> anyhow::Result<()> {
 
 pub(super) fn told(asker: &Asker, lifetime_s: u64) -> Value {
     let settings = wiring::desk_settings(&asker.blueprint.road);
-    let (patients, tokens, caps) = (settings.limits.patients, settings.limits.tokens, Caps::default());
+    let (patients, tokens, caps) = (settings.limits.patients, settings.limits.tokens, asker.blueprint.road.caps);
     let bound = asker.persona.claims(&asker.blueprint.road.base, 0).contains_key("cnf");
     let mut reached: BTreeSet<_> = BTreeSet::new();
     let mut anybody = false;

@@ -5,7 +5,7 @@ use crate::blueprint::{self, Blueprint, KeySource};
 use crate::manifest::{Profile, RelationshipSource};
 use anyhow::Context;
 use fhir::{Limits, Projections, capability::About};
-use gateway::fhir::{Caps, Fhir, Settings, Upstream};
+use gateway::fhir::{Fhir, Settings, Upstream};
 use identity::{AcrLevel, Algorithm, Bundle, IssuerNames, IssuerSettings, RoleMap, Verifier};
 use lexicon::{Challenge, Time};
 use passage::Generation;
@@ -58,7 +58,7 @@ pub fn generation(blueprint: &Blueprint, lasting: &Lasting, now: Time) -> anyhow
         limits: Limits { bytes: road.limits.resource_bytes, depth: JSON_DEPTH },
         projections: Arc::new(projections),
         about,
-        caps: Caps::default(),
+        caps: road.caps,
         cursors: Arc::clone(&lasting.cursors),
     };
     let verifier = Arc::new(verifier(blueprint, hash)?);
@@ -112,6 +112,7 @@ fn hash(blueprint: &Blueprint, engine: &Engine, lasting: &Lasting) -> [u8; 32] {
     part(road.zone.as_bytes());
     part(format!("{:?} {:?} {}", road.step_up.acr_values, road.step_up.max_age_s, leeway_s(blueprint)).as_bytes());
     part(blueprint.road.client_trust.as_deref().unwrap_or_default());
+    part(format!("{:?}", road.caps).as_bytes());
     evidence::sha256(&[&text])
 }
 

@@ -40,16 +40,32 @@ pub fn rules(blueprint: &Blueprint) -> anyhow::Result<Rules> {
 }
 
 pub fn generation(blueprint: &Blueprint, lasting: &Lasting, now: Time) -> anyhow::Result<Generation<Fhir>> {
-    let road = &blueprint.road;
     let Rules { engine, projections } = rules(blueprint)?;
     let hash = hash(blueprint, &engine, lasting);
+    let settings = settings(blueprint, projections, Arc::clone(&lasting.cursors), now)?;
+    let verifier = Arc::new(verifier(blueprint, hash)?);
+    Ok(Generation {
+        verifier,
+        engine: Arc::new(engine),
+        road: Fhir::new(settings, Arc::clone(&lasting.upstream)),
+        hash,
+    })
+}
+
+fn settings(
+    blueprint: &Blueprint,
+    projections: Projections,
+    cursors: Arc<CursorKeys>,
+    now: Time,
+) -> anyhow::Result<Settings> {
+    let road = &blueprint.road;
     let about = About {
         software_version: env!("CARGO_PKG_VERSION").to_owned(),
         base: road.base.clone(),
         since: now,
         issuer: None,
     };
-    let settings = Settings {
+    Ok(Settings {
         path: path_of(&road.base)?,
         purpose: road.purpose.clone(),
         unlabelled: road.unlabelled.clone(),
@@ -59,14 +75,7 @@ pub fn generation(blueprint: &Blueprint, lasting: &Lasting, now: Time) -> anyhow
         projections: Arc::new(projections),
         about,
         caps: road.caps,
-        cursors: Arc::clone(&lasting.cursors),
-    };
-    let verifier = Arc::new(verifier(blueprint, hash)?);
-    Ok(Generation {
-        verifier,
-        engine: Arc::new(engine),
-        road: Fhir::new(settings, Arc::clone(&lasting.upstream)),
-        hash,
+        cursors,
     })
 }
 
@@ -181,4 +190,34 @@ fn path_of(base: &str) -> anyhow::Result<String> {
 fn origin_of(url: &str) -> String {
     let authority = url.parse::<http::Uri>().ok().and_then(|uri| uri.authority().map(ToString::to_string));
     authority.map_or_else(|| url.to_owned(), |authority| format!("https://{authority}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blueprint::Material;
+    use gateway::fhir::Caps;
+
+    /// What a search may cost is what the manifest says, and a change of it is another generation.
+    #[test]
+    fn the_road_has_the_manifests_caps() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        crate::up::make(&data).expect("a data folder");
+        let (manifest, now) = (data.join("lazaret.toml"), Time::from_seconds(1_795_257_000));
+        let read = || {
+            let blueprint = Blueprint::read(&manifest, Material::Development).expect("a blueprint");
+            let Rules { engine, projections } = rules(&blueprint).expect("rules");
+            let lasting = crate::wiring::lasting(&blueprint).expect("an upstream");
+            let hash = hash(&blueprint, &engine, &lasting);
+            (settings(&blueprint, projections, lasting.cursors, now).expect("settings").caps, hash)
+        };
+        let (unsaid, before) = read();
+        let text = std::fs::read_to_string(&manifest).expect("a manifest");
+        let caps = "\n[road.fhir.limits.search]\npage = 5\nmost = 10\npages = 3\nentries = 250\n";
+        std::fs::write(&manifest, text + caps).expect("written");
+        let (said, after) = read();
+        assert_eq!((unsaid, said), (Caps::default(), Caps { page: 5, most: 10, pages: 3, entries: 250 }));
+        assert_ne!(before, after);
+    }
 }

@@ -176,6 +176,8 @@ fn encode(text: &str) -> String {
 pub struct Asker<'a> {
     pub dice: Dice,
     pub worlds: [&'a World; 2],
+    /// What differs between them: half of the questions are about it.
+    pub focus: Vec<(&'static str, String)>,
 }
 
 impl Asker<'_> {
@@ -221,6 +223,12 @@ impl Asker<'_> {
     /// Something that stands in one of the worlds, seen or not, or in none.
     fn named(&mut self) -> (&'static str, String, String) {
         let world = self.worlds[self.dice.below(2)];
+        if !self.focus.is_empty() && self.dice.chance(60) {
+            let (of, id) = self.dice.pick(&self.focus).clone();
+            let kept = self.worlds.into_iter().find_map(|world| world.find(of, &id)).expect("in one of them");
+            let version = self.dice.pick(&kept.versions);
+            return (of, id, version["meta"]["versionId"].as_str().unwrap_or("1").to_owned());
+        }
         if world.kept.is_empty() || self.dice.chance(5) {
             return (*self.dice.pick(&TYPES), format!("p{}", self.dice.below(9)), "1".to_owned());
         }
@@ -231,7 +239,7 @@ impl Asker<'_> {
     }
 
     fn search(&mut self) -> Ask {
-        let of = *self.dice.pick(&[
+        let mut of = *self.dice.pick(&[
             "Patient",
             "Patient",
             "Observation",
@@ -243,6 +251,9 @@ impl Asker<'_> {
             "Practitioner",
             "RiskAssessment",
         ]);
+        if !self.focus.is_empty() && self.dice.chance(60) {
+            of = self.dice.pick(&self.focus).0;
+        }
         let mut with = Vec::new();
         for _ in 0..self.dice.below(3) {
             with.extend(self.condition(of));
@@ -329,7 +340,11 @@ impl Asker<'_> {
         if found.is_empty() {
             return None;
         }
-        let resource = *self.dice.pick(&found);
+        let mut resource = *self.dice.pick(&found);
+        let differing: Vec<&Value> = found.iter().copied().filter(|value| self.is_in_focus(of, value)).collect();
+        if !differing.is_empty() && self.dice.chance(60) {
+            resource = differing[self.dice.below(differing.len())];
+        }
         let (place, _) = *self.dice.pick(row.places);
         if row.kind == Kind::Composite {
             let code = self.simple(resource, "code", Kind::Token)?;
@@ -337,6 +352,10 @@ impl Asker<'_> {
         }
         let value = self.simple(resource, place, row.kind)?;
         Some(value)
+    }
+
+    fn is_in_focus(&self, of: &str, value: &Value) -> bool {
+        self.focus.iter().any(|(of_focus, id)| *of_focus == of && value["id"] == **id)
     }
 
     fn simple(&mut self, resource: &Value, place: &str, kind: Kind) -> Option<String> {

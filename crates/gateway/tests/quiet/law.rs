@@ -268,6 +268,8 @@ impl Law {
 /// A law of some rules, in which some elements are shown to all, some with a group, and some never.
 pub fn law(dice: &mut Dice) -> Law {
     let is_open = dice.chance(15);
+    // Some laws show much, some little.
+    let most = *dice.pick(&[45, 65]);
     let mut shown = Vec::new();
     for (of, elements) in ELEMENTS {
         if dice.chance(4) {
@@ -291,9 +293,9 @@ pub fn law(dice: &mut Dice) -> Law {
         }
         for path in paths {
             match dice.below(if is_open { 88 } else { 100 }) {
-                0..65 => listed.default.push(path),
-                65..80 => listed.groups[0].1.push(path),
-                80..88 => listed.groups[1].1.push(path),
+                share if share < most => listed.default.push(path),
+                share if share < 80 => listed.groups[0].1.push(path),
+                share if share < 88 => listed.groups[1].1.push(path),
                 _ => {}
             }
         }

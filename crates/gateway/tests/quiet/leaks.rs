@@ -19,119 +19,120 @@ impl Leaks {
 }
 
 macro_rules! leaks {
-    ($($(#[$what:meta])* $leak:ident),+ $(,)?) => {
+    ($($(#[$what:meta])* $leak:ident $seed:literal),+ $(,)?) => {
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         pub enum Leak { $($(#[$what])* $leak),+ }
 
-        pub const ALL: &[Leak] = &[$(Leak::$leak),+];
+        /// Each with a seed that shows it, or with 0 where `crafted` has a case for it.
+        pub const ALL: &[(Leak, u64)] = &[$((Leak::$leak, $seed)),+];
     };
 }
 
 leaks! {
     /// Entries are not judged: hidden resources are answered.
-    NoRecheck,
+    NoRecheck 0,
     /// Resources are answered whole.
-    NoProjection,
+    NoProjection 9,
     /// `total` counts what the upstream found.
-    TotalOfUpstream,
+    TotalOfUpstream 27,
     /// `_summary=count` counts what the upstream found.
-    CountOfUpstream,
+    CountOfUpstream 63,
     /// A page ends where the upstream's did, whatever was left out of it.
-    PageOfUpstream,
+    PageOfUpstream 27,
     /// There is a `next` link although only hidden resources follow.
-    NextToNothing,
+    NextToNothing 27,
     /// The `next` link says where the upstream stands.
-    CursorOfUpstream,
+    CursorOfUpstream 90,
     /// `fullUrl` is below the upstream's base.
-    AddressOfUpstream,
+    AddressOfUpstream 0,
     /// The `self` link is the upstream's.
-    SelfLinkOfUpstream,
+    SelfLinkOfUpstream 0,
     /// The upstream's warnings are answered as an entry.
-    OutcomeEntry,
+    OutcomeEntry 27,
     /// The upstream's diagnostics are answered with a refusal.
-    Diagnostics,
+    Diagnostics 9,
     /// A hidden resource is 403, an absent one 404.
-    ForbiddenForHidden,
+    ForbiddenForHidden 54,
     /// A deleted resource is 410 to whoever could not see it.
-    GoneForDeleted,
+    GoneForDeleted 27,
     /// `If-None-Match` is answered before the resource was judged.
-    NotModifiedFirst,
+    NotModifiedFirst 378,
     /// The `ETag` is made from the whole resource.
-    ValidatorOfWhole,
+    ValidatorOfWhole 90,
     /// HEAD tells the length of the whole resource.
-    LengthOfWhole,
+    LengthOfWhole 99,
     /// `:missing` looks at a hidden element.
-    MissingOnHidden,
+    MissingOnHidden 1233,
     /// `:not` looks at a hidden element.
-    NotOnHidden,
+    NotOnHidden 2385,
     /// A token is compared with a hidden element.
-    TokenOnHidden,
+    TokenOnHidden 2520,
     /// A date, with or without prefix, is compared with a hidden element.
-    DateOnHidden,
+    DateOnHidden 6084,
     /// A text is compared with a hidden element.
-    TextOnHidden,
+    TextOnHidden 3591,
     /// A reference is compared with a hidden element.
-    ReferenceOnHidden,
+    ReferenceOnHidden 1530,
     /// A quantity is compared with a hidden element.
-    QuantityOnHidden,
+    QuantityOnHidden 8217,
     /// A number is compared with a hidden element.
-    NumberOnHidden,
+    NumberOnHidden 0,
     /// A URI, as in `_profile`, is compared with a hidden element.
-    UriOnHidden,
+    UriOnHidden 2826,
     /// A composite looks at a hidden element.
-    CompositeOnHidden,
+    CompositeOnHidden 0,
     /// `_sort` by an element that is hidden in some of the matches.
-    SortOnHidden,
+    SortOnHidden 954,
     /// `_lastUpdated` finds a resource of which something is withheld.
-    LastUpdatedFinds,
+    LastUpdatedFinds 810,
     /// `meta.lastUpdated` of a resource of which something is withheld.
-    LastUpdatedOfPartial,
+    LastUpdatedOfPartial 54,
     /// `meta.versionId` of a resource of which something is withheld.
-    VersionIdOfPartial,
+    VersionIdOfPartial 153,
     /// A chain goes through a hidden resource.
-    ChainThroughHidden,
+    ChainThroughHidden 7956,
     /// A chain ends in a hidden element.
-    ChainOnHidden,
+    ChainOnHidden 4041,
     /// A chain follows a hidden reference.
-    ChainByHidden,
+    ChainByHidden 0,
     /// `_has` finds by a hidden resource.
-    HasThroughHidden,
+    HasThroughHidden 6354,
     /// `_has` ends in a hidden element.
-    HasOnHidden,
+    HasOnHidden 1278,
     /// An included resource is not judged.
-    IncludeOfHidden,
+    IncludeOfHidden 153,
     /// An include follows a hidden reference.
-    IncludeByHidden,
+    IncludeByHidden 1566,
     /// A reverse-included resource is not judged.
-    RevincludeOfHidden,
+    RevincludeOfHidden 198,
     /// A reverse include finds by a hidden reference.
-    RevincludeByHidden,
+    RevincludeByHidden 1071,
     /// Membership in a compartment by a hidden reference.
-    CompartmentByHidden,
+    CompartmentByHidden 7290,
     /// A scope's parameter looks at a hidden element.
-    ScopeOnHidden,
+    ScopeOnHidden 5652,
     /// `_elements` names a hidden element, and gets it.
-    ElementsBeyond,
+    ElementsBeyond 234,
     /// A version is answered although it is hidden itself.
-    VersionUnjudged,
+    VersionUnjudged 18,
     /// A version is answered although the resource is hidden now.
-    VersionWithoutCurrent,
+    VersionWithoutCurrent 54,
     /// A version is found by a number that is withheld.
-    VersionByHiddenNumber,
+    VersionByHiddenNumber 153,
     /// A history tells versions apart that differ only in what is withheld.
-    VersionsThatLookAlike,
+    VersionsThatLookAlike 162,
     /// `total` of a history counts hidden versions.
-    HistoryTotal,
+    HistoryTotal 162,
     /// The narrative repeats what is hidden.
-    Narrative,
+    Narrative 819,
     /// Extensions repeat what is hidden.
-    Extension,
+    Extension 189,
     /// Contained resources pass unjudged.
-    Contained,
+    Contained 54,
     /// `_birthDate` stays where `birthDate` went.
-    Sibling,
+    Sibling 153,
     /// `Reference.display` names whom the reference leads to.
-    ReferenceDisplay,
+    ReferenceDisplay 54,
     /// The answer says how much was withheld.
-    WithheldIsCounted,
+    WithheldIsCounted 54,
 }

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod asks;
 #[cfg(test)]
+mod crafted;
+#[cfg(test)]
 mod dice;
 #[cfg(test)]
 mod door;
@@ -68,24 +70,19 @@ fn the_model_gateway_shows_nothing_hidden() {
     assert!(share(200) > 20 && share(403) > 10 && share(404) > 2, "one-sided: {statuses:?}");
 }
 
-/// Each leak by name, with the seed that shows it.
+/// Each leak by name: at the seed that showed it when it was planted, or at another one if the generator has changed.
 #[test]
 fn every_planted_leak_is_caught() {
     assert!(leaks::ALL.len() >= 30);
-    let mut caught = Vec::new();
-    for seed in 0..6_000 {
-        let case = Case::new(seed);
+    let shows = |leak, seed| {
+        let case = crafted::case(leak).unwrap_or_else(|| Case::with(seed, 8));
         assert!(run(&case, &mut Model(Leaks::none())).is_none(), "seed {seed} differs without a leak");
-        for leak in leaks::ALL {
-            if !caught.iter().any(|(found, _)| found == leak) && run(&case, &mut Model(Leaks::one(*leak))).is_some() {
-                caught.push((*leak, seed));
-            }
-        }
-        if caught.len() == leaks::ALL.len() {
-            break;
-        }
-    }
-    let missed: Vec<_> = leaks::ALL.iter().filter(|leak| !caught.iter().any(|(found, _)| found == *leak)).collect();
+        run(&case, &mut Model(Leaks::one(leak))).is_some()
+    };
+    let missed: Vec<_> = leaks::ALL
+        .iter()
+        .filter(|(leak, seed)| !shows(*leak, *seed) && !(0..100).any(|at| shows(*leak, at * 9)))
+        .collect();
     assert!(missed.is_empty(), "not caught: {missed:?}");
 }
 

@@ -84,7 +84,7 @@ impl<'a> Sight<'a> {
         let mut versions: Vec<Seen<'a>> =
             kept.versions.iter().rev().filter_map(|version| self.see(kept.of, version, Action::Read)).collect();
         // Versions that differ only in what is withheld are one.
-        let repeats = |a: &mut Seen<'_>, b: &mut Seen<'_>| a.shown.to_string() == b.shown.to_string();
+        let repeats = |a: &mut Seen<'_>, b: &mut Seen<'_>| format!("{}", a.shown) == format!("{}", b.shown);
         if !self.leaks.has(Leak::VersionsThatLookAlike) {
             versions.dedup_by(repeats);
         }

@@ -41,13 +41,18 @@ pub struct Difference {
 
 impl Case {
     pub fn new(seed: u64) -> Self {
+        Self::with(seed, 1)
+    }
+
+    /// Asks in several goes.
+    pub fn with(seed: u64, goes: usize) -> Self {
         // A law stays for some cases: to load one takes longer than to ask.
         let law = law(&mut Dice::new(seed / 8));
         let mut dice = Dice::new(seed.wrapping_mul(0x9e37_79b9));
         let caller = caller(&mut dice);
         let one = world(&mut dice);
         let mut other = one.clone();
-        let wanted = 1 + dice.below(8);
+        let wanted = 2 + dice.below(9);
         let mut done = 0;
         for _ in 0..30 {
             let changed = change(&mut dice, &other);
@@ -58,7 +63,12 @@ impl Case {
         }
         other.base = "https://upstream.other.test/r4".to_owned();
         let worlds = [one, other];
-        let asks = Asker { dice, worlds: [&worlds[0], &worlds[1]] }.sequence();
+        let [one, other] = &worlds;
+        let focus = one.kept.iter().chain(&other.kept);
+        let differs = |kept: &&Kept| one.find(kept.of, &kept.id) != other.find(kept.of, &kept.id);
+        let focus = focus.filter(differs).map(|kept| (kept.of, kept.id.clone())).collect();
+        let mut asker = Asker { dice, worlds: [one, other], focus };
+        let asks = (0..goes).flat_map(|_| asker.sequence()).collect();
         Self { seed, law, caller, worlds, asks }
     }
 }

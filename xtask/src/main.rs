@@ -7,6 +7,7 @@ mod commands;
 mod counting;
 mod doctor;
 mod interop;
+mod leaks;
 mod licences;
 mod soak;
 mod steps;
@@ -30,6 +31,7 @@ cargo xtask COMMAND
                      --sequences N    generated sequences through the ledger, and through the gateway (100000)
                      --only NAME      one part: fuzz, documents, kills or sequences
   interop NAME     one foreign part: medplum, oidc, hapi (needs Java and Maven)
+  interop leaks    the drill against Lazaret, HAPI's own rules and FHIR Information Gateway; writes docs/leaks.md
   bless            write what is generated: the graph in ARCHITECTURE.md, docs/reference
   schema           write the schema and the page of settings from the binary
   doctor           what is installed here, and what that leaves out
@@ -58,6 +60,7 @@ fn dispatch(words: &[String]) -> Result<ExitCode> {
     match words.as_slice() {
         ["test"] => suite::run(&root),
         ["soak", options @ ..] => soak::run(&root, options),
+        ["interop", "leaks"] => leaks::run(&root),
         ["interop", name] => interop::run(&root, name),
         ["bless"] => bless::run(&root).map(|()| ExitCode::SUCCESS),
         ["schema"] => bless::schema(&root).map(|()| ExitCode::SUCCESS),

@@ -62,7 +62,7 @@ pub struct Set {
     /// Care relationships from a file.
     pub roster: Option<&'static str>,
     pub caps: Caps,
-    /// The starter's projections name when a resource was changed.
+    /// The projections name when a resource was changed, as the starter's do.
     pub is_dated: bool,
 }
 
@@ -76,7 +76,7 @@ impl Default for Set {
             limits,
             roster: None,
             caps: Caps::default(),
-            is_dated: false,
+            is_dated: true,
         }
     }
 }
@@ -306,8 +306,9 @@ fn generation(
     let settings = identity::Settings::new(vec![issuer], vec![BASE.into()]);
     let verifier = Arc::new(Verifier::new(settings, Arc::new(Offline)).expect("a verifier"));
     let starter = include_str!("../../../../policies/projections.toml");
-    let dated = starter.replace("\"meta.security\"", "\"meta.security\", \"meta.versionId\", \"meta.lastUpdated\"");
-    let projections = Projections::load(if set.is_dated { &dated } else { starter });
+    let undated = starter.replace("\"meta.versionId\", \"meta.lastUpdated\", ", "");
+    assert_ne!(undated, starter);
+    let projections = Projections::load(if set.is_dated { starter } else { &undated });
     let projections = Arc::new(projections.unwrap_or_else(|error| panic!("{error}")));
     let policies = [
         ("always.cedar", include_str!("../../../../policies/always.cedar")),

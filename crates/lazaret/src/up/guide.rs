@@ -32,6 +32,8 @@ pub fn ready_line(data: &Path, ports: &Ports) -> String {
 const REQUESTS: &[(&str, &str, &str)] = &[
     ("a nurse reads a patient of hers: a minimal projection", "nurse", "Patient/p001"),
     ("the same nurse reads a stranger: 404, and the book knows why", "nurse", "Patient/p011"),
+    ("she searches: only her patients are in the answer", "nurse", "Observation?category=laboratory&_count=3"),
+    ("she searches by what she is not shown: 403", "nurse", "Patient?identifier=LZMRN0000001"),
     ("support reads a patient", "support", "Patient/p002"),
     ("support reads an observation: 403, with a reason code", "support", "Observation/obs-p002-1"),
     ("a wrong scope: 403, and the scope to ask for", "nurse-wrong-scope", "Patient/p001"),
@@ -43,7 +45,7 @@ pub fn guide(data: &Path, ports: &Ports) -> String {
     let (program, data) = (quoted(&program), quoted(data));
     let base = ports.base();
     let curl = |token: &str, path: &str| {
-        format!("  curl -sS -i --cacert {data}/ca.pem -H \"Authorization: Bearer {token}\" {base}/{path}; echo")
+        format!("  curl -sS -i --cacert {data}/ca.pem -H \"Authorization: Bearer {token}\" '{base}/{path}'; echo")
     };
     let evidence = format!("  {program} evidence show last --data {data}");
     let mut lines = vec![
@@ -66,6 +68,8 @@ pub fn guide(data: &Path, ports: &Ports) -> String {
     lines.push(format!("  {program} evidence list --data {data}"));
     lines.push(format!("  {program} evidence verify --data {data}"));
     lines.push(format!("  {program} explain --as nurse Patient/p011 --data {data}"));
+    lines.push(format!("  {program} explain surface --as nurse Patient --data {data}"));
+    lines.push(format!("  {program} explain worth --as nurse --data {data}"));
     lines.push("\nCtrl-C stops it. The next `up` finds its data again.".to_owned());
     lines.join("\n")
 }

@@ -27,4 +27,6 @@ mod refusals;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]
+mod search;
+#[cfg(test)]
 mod tampering;

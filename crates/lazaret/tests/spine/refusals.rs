@@ -7,15 +7,16 @@ use http_body_util::Full;
 
 /// (method, path below the base, status, reason). A nurse with `user/*.rs` asks.
 const INTERACTIONS: &[(&str, &str, u16, &str)] = &[
-    ("GET", "/Patient/p001/_history/1", 403, "interaction.vread-not-answered"),
-    ("GET", "/Patient/p001/_history", 403, "interaction.history-instance-not-answered"),
+    ("GET", "/Patient/nobody/_history/1", 404, "resource.not-found"),
+    ("GET", "/Patient/nobody/_history", 404, "resource.not-found"),
     ("GET", "/Patient/_history", 403, "interaction.history-type-not-answered"),
     ("GET", "/_history", 403, "interaction.history-system-not-answered"),
-    ("GET", "/Patient?name=x", 403, "interaction.search-type-not-answered"),
-    ("GET", "/Patient", 403, "interaction.search-type-not-answered"),
-    ("POST", "/Patient/_search", 403, "interaction.search-type-not-answered"),
+    ("GET", "/Patient?nome=x", 403, "parameter.not-modelled"),
+    ("GET", "/Patient?name:phonetic=x", 403, "parameter.modifier"),
+    ("GET", "/Patient?birthdate=x", 400, "parameter.value"),
     ("GET", "/?_type=Patient", 403, "interaction.search-system-not-answered"),
-    ("GET", "/Patient/p001/Observation", 403, "interaction.search-compartment-not-answered"),
+    ("GET", "/Patient/p001/*", 403, "interaction.search-compartment-not-answered"),
+    ("GET", "/Practitioner/nurse-1/Observation", 403, "interaction.search-compartment-not-answered"),
     ("POST", "/Patient", 403, "interaction.create-not-answered"),
     ("PUT", "/Patient/p001", 403, "interaction.update-not-answered"),
     ("PUT", "/Patient?identifier=1", 403, "interaction.conditional-update-not-answered"),

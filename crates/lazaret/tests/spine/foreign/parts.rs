@@ -30,18 +30,42 @@ fn port(ready: &Value) -> u16 {
     ready["port"].as_u64().and_then(|port| u16::try_from(port).ok()).expect("a port")
 }
 
+/// The clinic's patients, one resource a line.
+fn world(perimeter: &Perimeter) -> PathBuf {
+    let world = clinic::World::create(1, 30).expect("a world");
+    // Whoever is referred to comes first: a server may index no reference to what is not there yet.
+    let mut keys: Vec<_> = world.all().collect();
+    keys.sort_by_key(|key| key.held);
+    let lines: Vec<String> = keys.into_iter().filter_map(|key| world.text(key)).collect();
+    let resources = perimeter.path("world.ndjson");
+    std::fs::write(&resources, lines.join("\n")).expect("written");
+    resources
+}
+
 pub struct FhirServer {
     child: Child,
     pub port: u16,
 }
 
 impl FhirServer {
+    /// HAPI FHIR's JPA server, with the clinic's patients.
+    pub fn hapi(perimeter: &Perimeter) -> Self {
+        let libraries = folder().join("hapi/target");
+        let mut command = Command::new("java");
+        command
+            .args(["-Xmx1g", "-cp"])
+            .arg(format!("{0}/hapi-1.jar:{0}/lib/*", libraries.display()))
+            .arg("launcher.Launcher")
+            .env("LAZARET_CERT", perimeter.path("fhir.pem"))
+            .env("LAZARET_KEY", perimeter.path("fhir.key"))
+            .env("LAZARET_CLIENT_CA", perimeter.ca())
+            .env("LAZARET_NDJSON", world(perimeter));
+        let (child, ready) = start(&mut command, &perimeter.path("hapi.stderr"));
+        Self { child, port: port(&ready) }
+    }
+
     /// Holds the clinic's patients, and Synthea's where a folder is named.
     pub fn start(perimeter: &Perimeter, synthea: Option<&Path>) -> Self {
-        let world = clinic::World::create(1, 30).expect("a world");
-        let lines: Vec<String> = world.all().filter_map(|key| world.text(key)).collect();
-        let resources = perimeter.path("world.ndjson");
-        std::fs::write(&resources, lines.join("\n")).expect("written");
         let mut command = Command::new("node");
         command
             .arg(folder().join("medplum/server.mjs"))
@@ -49,7 +73,7 @@ impl FhirServer {
             .env("LAZARET_KEY", perimeter.path("fhir.key"))
             .env("LAZARET_CLIENT_CA", perimeter.ca())
             .env("LAZARET_PEER", "spiffe://harbor.test/gateway")
-            .env("LAZARET_NDJSON", resources)
+            .env("LAZARET_NDJSON", world(perimeter))
             .env_remove("LAZARET_SYNTHEA");
         if let Some(folder) = synthea {
             command.env("LAZARET_SYNTHEA", folder).env("LAZARET_SYNTHEA_LABEL", "N");

@@ -1,9 +1,25 @@
 //! Bundles: one page of an upstream's searchset or history in, entry by entry; an answer of our own out.
 //!
 //! [`Entries`] cuts a page while it arrives. Each item of `entry` becomes a document of its own, and what stands around
-//! them another, the frame, in which `entry` is an empty array. All are read by the strict grammar of [`crate::filter`],
-//! so the page is strict exactly if its parts are. Memory is bounded by one entry, the frame and one chunk, in whatever
-//! order the members come. That the page was a Bundle of the right kind is certain only at [`Entries::finish`].
+//! them another, the frame, in which `entry` is an empty array. All are read by the strict grammar of [`crate::filter`].
+//! Memory is bounded by one entry, the frame and one chunk, in whatever order the members come. That the page was a
+//! Bundle of the right kind is certain only at [`Entries::finish`].
+//!
+//! One entry that cannot be read does not take its neighbours with it: whoever may not see it would learn of it by
+//! their absence. It comes out as [`Mode::Unreadable`], with nothing of it, if it is sound JSON (RFC 8259) and
+//!
+//! * is longer or deeper than the limits: the rest of it is passed over and not held;
+//! * has a name twice, a name with an escape, or half a surrogate pair, anywhere: readers differ about those;
+//! * has as `resource` no object, or one whose `resourceType` is missing, no string, or no type of R4.
+//!
+//! The whole page is refused for
+//!
+//! * an entry that is no JSON: brackets that do not match, bytes that are no UTF-8, control characters in strings,
+//!   numbers or escapes that are none, an end in the middle; nor is one passed over that is 65,536 levels deep;
+//! * an item of `entry` that is no object;
+//! * words of the server about an entry that are not R4's: `fullUrl`, `search`, `request`, or that there is no resource
+//!   (bdl-5). They do not depend on what a resource holds;
+//! * anything wrong with the frame, and more bytes or entries than a page may have.
 //!
 //! Of the Bundle's own words we read `type`, `total` and the `next` link; of an entry `resource`, `search.mode`,
 //! `request.method`, `request.url`. All else is checked and dropped. An answer is written anew by [`Writer`], from
@@ -11,6 +27,7 @@
 
 mod cutter;
 mod entry;
+mod skim;
 mod writer;
 
 pub use entry::{Entry, Method, Mode, Request, Tail};
@@ -19,6 +36,7 @@ pub use writer::Writer;
 use crate::filter::{Document, Limits};
 use cutter::{Cutter, Piece};
 use lexicon::Reason;
+use skim::{Skim, Unsound};
 use std::collections::VecDeque;
 use std::fmt;
 
@@ -41,9 +59,9 @@ impl BundleKind {
 /// What one page may cost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EntryLimits {
-    /// Of the resource in an entry.
+    /// Of the resource in an entry. What is beyond them is passed over.
     pub entry: Limits,
-    /// Of the whole page.
+    /// Of the whole page, with what is passed over.
     pub bytes: u64,
     pub entries: usize,
 }
@@ -66,9 +84,23 @@ pub struct Entries {
     seen: usize,
     cutter: Cutter,
     frame: Document,
-    current: Option<Document>,
+    current: Current,
     ready: VecDeque<Entry>,
     refused: bool,
+}
+
+/// The entry we are in.
+enum Current {
+    None,
+    Strict(Document),
+    /// It cannot be read, and is only passed over.
+    PassedOver(Skim),
+}
+
+impl From<Unsound> for Reason {
+    fn from(_: Unsound) -> Self {
+        Self::UpstreamPage
+    }
 }
 
 impl fmt::Debug for Entries {
@@ -86,7 +118,7 @@ impl Entries {
             seen: 0,
             cutter: Cutter::new(),
             frame: Document::new(FRAME),
-            current: None,
+            current: Current::None,
             ready: VecDeque::new(),
             refused: false,
         }
@@ -130,9 +162,9 @@ impl Entries {
             match piece {
                 Piece::Frame => self.frame.push(cut)?,
                 Piece::Between => {}
-                Piece::Entry => self.current().push(cut)?,
+                Piece::Entry => self.entry(cut)?,
                 Piece::EntryEnd => {
-                    self.current().push(cut)?;
+                    self.entry(cut)?;
                     self.end()?;
                 }
             }
@@ -140,10 +172,28 @@ impl Entries {
         if fits.len() < chunk.len() { Err(Reason::UpstreamTooLarge) } else { Ok(()) }
     }
 
-    fn current(&mut self) -> &mut Document {
-        let Limits { bytes, depth } = self.limits.entry;
-        let limits = Limits { bytes: bytes.saturating_add(ENTRY_ASIDE), depth: depth + 1 };
-        self.current.get_or_insert_with(|| Document::new(limits))
+    fn entry(&mut self, cut: &[u8]) -> Result<(), Reason> {
+        if matches!(self.current, Current::None) {
+            let Limits { bytes, depth } = self.limits.entry;
+            let limits = Limits { bytes: bytes.saturating_add(ENTRY_ASIDE), depth: depth + 1 };
+            self.current = Current::Strict(Document::new(limits));
+        }
+        match &mut self.current {
+            Current::None => Err(Reason::Bug),
+            Current::PassedOver(skim) => Ok(skim.push(cut)?),
+            Current::Strict(document) => {
+                let before = document.bytes().len();
+                if document.push(cut).is_ok() {
+                    return Ok(());
+                }
+                // Whatever was wrong: it is passed over if it is JSON from its first byte to its last.
+                let mut skim = Skim::new();
+                skim.push(document.bytes().get(..before).unwrap_or_default())?;
+                skim.push(cut)?;
+                self.current = Current::PassedOver(skim);
+                Ok(())
+            }
+        }
     }
 
     fn end(&mut self) -> Result<(), Reason> {
@@ -151,8 +201,23 @@ impl Entries {
         if self.seen > self.limits.entries {
             return Err(Reason::UpstreamTooLarge);
         }
-        let entry = self.current.take().ok_or(Reason::Bug)?.finish()?;
-        self.ready.push_back(Entry::read(self.kind, entry, self.limits.entry)?);
+        let entry = match std::mem::replace(&mut self.current, Current::None) {
+            Current::None => return Err(Reason::Bug),
+            Current::PassedOver(skim) => {
+                skim.finish()?;
+                Entry::unreadable()
+            }
+            Current::Strict(document) => match document.finish_or_bytes() {
+                Ok(checked) => Entry::read(self.kind, checked, self.limits.entry)?,
+                Err((_, bytes)) => {
+                    let mut skim = Skim::new();
+                    skim.push(&bytes)?;
+                    skim.finish()?;
+                    Entry::unreadable()
+                }
+            },
+        };
+        self.ready.push_back(entry);
         Ok(())
     }
 }

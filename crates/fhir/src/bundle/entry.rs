@@ -6,13 +6,15 @@ use lexicon::Reason;
 use std::borrow::Cow;
 use std::fmt;
 
-/// Why an entry is in a searchset (<https://hl7.org/fhir/R4/valueset-search-entry-mode.html>).
+/// Why an entry is in a searchset (<https://hl7.org/fhir/R4/valueset-search-entry-mode.html>), or that we cannot say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mode {
     Match,
     Include,
     /// The server's words about the search. They never go further.
     Outcome,
+    /// The entry could not be read. No code of FHIR's: it is never written.
+    Unreadable,
 }
 
 impl Mode {
@@ -21,6 +23,7 @@ impl Mode {
             Self::Match => "match",
             Self::Include => "include",
             Self::Outcome => "outcome",
+            Self::Unreadable => "unreadable",
         }
     }
 }
@@ -65,11 +68,12 @@ impl fmt::Debug for Request {
 
 /// One entry of a page.
 pub struct Entry {
-    /// Absent from a deletion, and from an outcome: what the upstream says about a search is not kept.
+    /// Absent from a deletion, from what cannot be read, and from an outcome: what the upstream says about a search is
+    /// not kept.
     pub resource: Option<Scanned>,
-    /// Of a searchset; every entry of a history is a match.
+    /// Of a searchset; every entry of a history that can be read is a match.
     pub mode: Mode,
-    /// Of a history, always there.
+    /// Of a history, there if the entry can be read.
     pub request: Option<Request>,
 }
 
@@ -88,24 +92,29 @@ impl Entry {
             BundleKind::Searchset => None,
             BundleKind::History => Some(request(root).ok_or(Reason::UpstreamPage)?),
         };
-        let resource = entry.resource("resource", limits)?;
-        let is_outcome = resource.as_ref().is_some_and(|it| it.resource_type().name() == "OperationOutcome");
+        let has_resource = root.get("resource").is_some();
         let deletes = request.as_ref().is_some_and(|request| request.method == Method::Delete);
-        match (kind, said, resource) {
-            (BundleKind::Searchset, Some(Mode::Outcome), _) => {
-                Ok(Self { resource: None, mode: Mode::Outcome, request })
-            }
-            (BundleKind::Searchset, _, Some(_)) if is_outcome => {
-                Ok(Self { resource: None, mode: Mode::Outcome, request })
-            }
-            (BundleKind::Searchset, said, Some(resource)) => {
-                Ok(Self { resource: Some(resource), mode: said.unwrap_or(Mode::Match), request })
-            }
-            (BundleKind::History, None, resource) if resource.is_some() != deletes => {
-                Ok(Self { resource, mode: Mode::Match, request })
-            }
-            _ => Err(Reason::UpstreamPage),
+        let is_sound = match kind {
+            BundleKind::Searchset => has_resource || said == Some(Mode::Outcome),
+            BundleKind::History => said.is_none() && has_resource != deletes,
+        };
+        if !is_sound {
+            return Err(Reason::UpstreamPage);
         }
+        if said == Some(Mode::Outcome) {
+            return Ok(Self { resource: None, mode: Mode::Outcome, request });
+        }
+        let Ok(resource) = entry.resource("resource", limits) else { return Ok(Self::unreadable()) };
+        let is_outcome = resource.as_ref().is_some_and(|it| it.resource_type().name() == "OperationOutcome");
+        match kind {
+            BundleKind::Searchset if is_outcome => Ok(Self { resource: None, mode: Mode::Outcome, request }),
+            _ => Ok(Self { resource, mode: said.unwrap_or(Mode::Match), request }),
+        }
+    }
+
+    /// Nothing of it is known, not even what the upstream said of it.
+    pub(super) fn unreadable() -> Self {
+        Self { resource: None, mode: Mode::Unreadable, request: None }
     }
 }
 

@@ -104,7 +104,7 @@ fn f4_nothing_behind_a_broken_place_is_let_out() {
         (format!(r#"{{"total":tru,{filler},"entry":[{P1}"#), 0),
         (format!(r#"{{"a":1 2,{filler},"entry":[{P1}"#), 0),
         (format!(r#"[{filler},"entry":[{P1}"#), 0),
-        (format!(r#"{{"entry":[{P1},{{"resource":{{"id":1,"id":2}}}},{P1}"#), 1),
+        (format!(r#"{{"entry":[{P1},{{"resource":{{"id":1,"id":02}}}},{P1}"#), 1),
     ] {
         for chunk in [1, 64, usize::MAX] {
             let mut entries = Entries::new(BundleKind::Searchset, EntryLimits::PAGE);
@@ -131,7 +131,7 @@ fn c17_an_outcome_is_dropped_with_its_words() {
 #[test]
 fn f4_a_page_that_readers_differ_about_is_refused() {
     for page in [
-        // Duplicate and escaped names, in the frame, in an entry, in a resource.
+        // Duplicate and escaped names in the frame.
         searchset(&format!(r#""entry":[{P1}],"entry":[{P1}]"#)),
         searchset(r#""entry":[],"entry":[]"#),
         searchset(&format!(r#""entry":[{P1}],"\u0065ntry":[{P1}]"#)),
@@ -139,10 +139,6 @@ fn f4_a_page_that_readers_differ_about_is_refused() {
         searchset(r#""type":"searchset""#),
         searchset(r#""total":1,"total":2"#),
         searchset(r#""link":[{"relation":"next","url":"a","url":"b"}]"#),
-        searchset(r#""entry":[{"resource":{"resourceType":"Patient"},"resource":{"resourceType":"Patient"}}]"#),
-        searchset(r#""entry":[{"resource":{"resourceType":"Patient"},"res\u006furce":{"resourceType":"Patient"}}]"#),
-        entry(r#"{"resourceType":"Patient","id":"a","id":"b"}"#),
-        entry(r#"{"resourceType":"Patient","\u0069d":"a"}"#),
         // Not JSON.
         searchset(&format!(r#""entry":[{P1},]"#)),
         searchset(&format!(r#""entry":[,{P1}]"#)),
@@ -160,8 +156,6 @@ fn f4_a_page_that_readers_differ_about_is_refused() {
         searchset(r#""total":01"#),
         searchset("\"x\":\"a\u{1}b\""),
         searchset(r#""x":"\ud800""#),
-        entry(r#"{"resourceType":"Patient","x":"\ud800"}"#),
-        entry(&format!(r#"{{"resourceType":"Patient","x":{}{}}}"#, "[".repeat(64), "]".repeat(64))),
         searchset(&format!(r#""x":{}{}"#, "[".repeat(64), "]".repeat(64))),
         // More than one document, or less.
         format!("{}{}", searchset(""), searchset("")),
@@ -203,11 +197,6 @@ fn what_is_no_searchset_is_refused() {
         searchset(r#""entry":[{}]"#),
         searchset(r#""entry":[{"fullUrl":"x"}]"#),
         searchset(r#""entry":[{"search":{"mode":"match"}}]"#),
-        searchset(r#""entry":[{"resource":null}]"#),
-        searchset(r#""entry":[{"resource":[{"resourceType":"Patient"}]}]"#),
-        entry(r#"{"id":"p1"}"#),
-        entry(r#"{"resourceType":"Pacient","id":"p1"}"#),
-        entry(r#"{"resourceType":["Patient"],"id":"p1"}"#),
         searchset(r#""entry":[{"fullUrl":1,"resource":{"resourceType":"Patient"}}]"#),
         searchset(r#""entry":[{"search":"match","resource":{"resourceType":"Patient"}}]"#),
         searchset(r#""entry":[{"search":{"mode":"Match"},"resource":{"resourceType":"Patient"}}]"#),
@@ -280,17 +269,15 @@ fn f4_a_page_costs_no_more_than_its_limits() {
     let many = |count: usize| searchset(&format!(r#""entry":[{}]"#, vec![P1; count].join(",")));
     check(&many(3), true);
     check(&many(4), false);
-    let sized = |length: usize| entry(&format!(r#"{{"resourceType":"Basic","x":"{}"}}"#, "x".repeat(length - 31)));
-    check(&sized(100), true);
-    check(&sized(101), false);
-    check(&entry(r#"{"resourceType":"Basic","x":[[[1]]]}"#), true);
-    check(&entry(r#"{"resourceType":"Basic","x":[[[[1]]]]}"#), false);
     check(&format!("{}{}", searchset(""), " ".repeat(1000 - searchset("").len())), true);
     check(&format!("{}{}", searchset(""), " ".repeat(1001 - searchset("").len())), false);
     let wide = EntryLimits { bytes: u64::MAX, ..EntryLimits::PAGE };
     let frame = searchset(&format!(r#""x":"{}""#, "x".repeat(FRAME.bytes)));
     assert_eq!(read(BundleKind::Searchset, frame.as_bytes(), 4096, wide), Err(Reason::UpstreamPage));
 }
+
+/// An entry that cannot be read takes nothing with it: not its neighbours, and not the page.
+mod unreadable;
 
 /// However long the page is, what is held is the frame and one entry.
 #[test]
@@ -302,7 +289,7 @@ fn memory_is_bounded_by_one_entry() {
         entries.push(if number > 0 { b"," } else { b" " }).expect("goes on");
         entries.push(filler.as_bytes()).expect("goes on");
         assert!(entries.next().is_some() && entries.ready.is_empty());
-        assert!(entries.frame.bytes().len() < 200 && entries.current.is_none(), "at entry {number}");
+        assert!(entries.frame.bytes().len() < 200 && matches!(entries.current, Current::None), "at entry {number}");
     }
     entries.push(b"]}").expect("ends");
     assert_eq!(entries.finish(), Ok(Tail { next: None, total: None }));
@@ -311,7 +298,7 @@ fn memory_is_bounded_by_one_entry() {
 #[test]
 fn a_refusal_is_final() {
     let mut entries = Entries::new(BundleKind::Searchset, EntryLimits::PAGE);
-    let page = searchset(&format!(r#""entry":[{P1},{{"resource":1}},{P1}]"#));
+    let page = searchset(&format!(r#""entry":[{P1},{{"resource":01}},{P1}]"#));
     assert_eq!(entries.push(page.as_bytes()), Err(Reason::UpstreamPage));
     assert_eq!(entries.push(b" "), Err(Reason::UpstreamPage));
     assert!(entries.next().is_some() && entries.next().is_none(), "nothing behind the broken entry");

@@ -41,7 +41,19 @@ impl Document {
     }
 
     /// The checked object, if the document ends here.
-    pub(crate) fn finish(mut self) -> Result<Checked, Reason> {
+    pub(crate) fn finish(self) -> Result<Checked, Reason> {
+        self.finish_or_bytes().map_err(|(reason, _)| reason)
+    }
+
+    /// The same; with a refusal, the bytes come back.
+    pub(crate) fn finish_or_bytes(mut self) -> Result<Checked, (Reason, Vec<u8>)> {
+        match self.complete() {
+            Ok(cells) => Ok(Checked(Scanned::untyped(self.bytes, cells))),
+            Err(reason) => Err((reason, self.bytes)),
+        }
+    }
+
+    fn complete(&mut self) -> Result<Vec<Cell>, Reason> {
         let rest = self.bytes.get(self.indexed..).unwrap_or_default();
         let mut last = [b' '; BLOCK];
         let padded = last.get_mut(..rest.len()).ok_or(Reason::Bug)?;
@@ -50,7 +62,7 @@ impl Document {
         self.grammar.feed(&self.bytes, &self.tokens)?;
         let cells = self.grammar.finish()?;
         simdutf8::basic::from_utf8(&self.bytes).map_err(|_| Broken)?;
-        Ok(Checked(Scanned::untyped(self.bytes, cells)))
+        Ok(cells)
     }
 
     /// What fits under the limit is read before the rest is refused: a document that is both broken and too large is
@@ -88,6 +100,7 @@ impl Checked {
     }
 
     /// The resource that a member of the object holds, within its own limits; nothing if there is no such member.
+    /// An error says that what the member holds is no resource of R4, or too long.
     pub(crate) fn resource(self, member: &str, limits: Limits) -> Result<Option<Scanned>, Reason> {
         let whole = self.0;
         let Some((_, at)) = whole.member(0, member.as_bytes()) else { return Ok(None) };

@@ -85,8 +85,9 @@ impl Grammar {
     }
 
     /// The cells of one whole object with nothing after it.
-    pub(super) fn finish(self) -> Result<Vec<Cell>, Broken> {
-        if self.expect == Expect::Nothing && self.quote.is_none() { Ok(self.cells) } else { Err(Broken) }
+    pub(super) fn finish(&mut self) -> Result<Vec<Cell>, Broken> {
+        let is_whole = self.expect == Expect::Nothing && self.quote.is_none();
+        if is_whole { Ok(std::mem::take(&mut self.cells)) } else { Err(Broken) }
     }
 
     fn token(&mut self, bytes: &[u8], at: u32) -> Result<(), Broken> {

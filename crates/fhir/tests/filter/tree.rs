@@ -21,15 +21,19 @@ pub fn read(document: &[u8]) -> Option<Tree> {
 
 /// The same to any depth that `serde_json` reads.
 pub fn read_deep(document: &[u8]) -> Option<Tree> {
-    let text = std::str::from_utf8(document).ok()?;
-    serde_json::from_str::<IgnoredAny>(text).ok()?;
-    let tree: Tree = serde_json::from_str(&mark(text)?).ok()?;
-    tree.names_are_unique().then_some(tree)
+    read_loosely(document).filter(Tree::is_strict)
 }
 
-/// Makes every number a string and marks strings apart, so that `serde_json` keeps both as written. `None` if a member
-/// name holds an escape.
-fn mark(text: &str) -> Option<String> {
+/// All that is JSON, to that depth.
+pub fn read_loosely(document: &[u8]) -> Option<Tree> {
+    let text = std::str::from_utf8(document).ok()?;
+    serde_json::from_str::<IgnoredAny>(text).ok()?;
+    serde_json::from_str(&mark(text)).ok()
+}
+
+/// Makes every number a string and marks strings apart, so that `serde_json` keeps both as written. A name with an
+/// escape becomes one with a backslash, which no other name has; a string that stands for no text, an object with it.
+fn mark(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut marked = String::with_capacity(text.len() * 2);
     let mut at = 0;
@@ -41,12 +45,16 @@ fn mark(text: &str) -> Option<String> {
                 at += if bytes[at] == b'\\' { 2 } else { 1 };
             }
             at += 1;
-            let literal = &text[begin + 1..at];
-            if literal.contains('\\') && text[at..].trim_start_matches([' ', '\t', '\n', '\r']).starts_with(':') {
-                return None;
+            let literal = &text[begin..at];
+            let is_name = text[at..].trim_start_matches([' ', '\t', '\n', '\r']).starts_with(':');
+            if is_name && literal.contains('\\') {
+                marked.push_str(r#""s\\""#);
+            } else if serde_json::from_str::<String>(literal).is_err() {
+                marked.push_str(r#"{"s\\":"s"}"#);
+            } else {
+                marked.push_str("\"s");
+                marked.push_str(&literal[1..]);
             }
-            marked.push_str("\"s");
-            marked.push_str(literal);
         } else if byte == b'-' || byte.is_ascii_digit() {
             at += bytes[at..].iter().take_while(|b| b.is_ascii_digit() || b"+-.eE".contains(b)).count();
             marked.push_str("\"n");
@@ -56,7 +64,7 @@ fn mark(text: &str) -> Option<String> {
             marked.push(char::from(byte));
         }
     }
-    Some(marked)
+    marked
 }
 
 impl Tree {
@@ -75,13 +83,14 @@ impl Tree {
         }
     }
 
-    fn names_are_unique(&self) -> bool {
+    /// Is there nothing that readers differ about?
+    pub fn is_strict(&self) -> bool {
         match self {
             Tree::Object(members) => {
                 let mut seen = HashSet::new();
-                members.iter().all(|(name, value)| seen.insert(name) && value.names_are_unique())
+                members.iter().all(|(name, value)| !name.contains('\\') && seen.insert(name) && value.is_strict())
             }
-            Tree::Array(items) => items.iter().all(Tree::names_are_unique),
+            Tree::Array(items) => items.iter().all(Tree::is_strict),
             _ => true,
         }
     }

@@ -4,7 +4,7 @@ use crate::commands::version;
 use std::{path::Path, process::ExitCode};
 
 /// (program, argument that prints its version, what needs it)
-const PROGRAMS: [(&str, &str, &str); 11] = [
+const PROGRAMS: [(&str, &str, &str); 13] = [
     ("cargo", "--version", "everything"),
     ("cc", "--version", "everything: aws-lc is built from C"),
     ("cargo-clippy", "--version", "xtask test: lints (rustup component add clippy)"),
@@ -12,6 +12,8 @@ const PROGRAMS: [(&str, &str, &str); 11] = [
     ("cargo-deny", "--version", "xtask test: advisories and duplicate crates (cargo install cargo-deny)"),
     ("node", "--version", "xtask test: the FHIR server and the identity provider nobody here wrote"),
     ("npm", "--version", "xtask test: as node"),
+    ("java", "--version", "xtask interop hapi, leaks: HAPI FHIR and its peers (17 or later)"),
+    ("mvn", "--version", "as java"),
     ("curl", "--version", "the requests that `up` prints"),
     ("cargo-fuzz", "--version", "xtask soak: fuzzers (cargo install cargo-fuzz)"),
     ("git", "--version", "tidy looks only at what git would commit"),

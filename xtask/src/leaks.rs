@@ -119,7 +119,7 @@ impl Bench {
         println!("attacking Lazaret at {base}");
         let mut drill = Command::new(&self.binary);
         drill.args(["drill", "--json", "--data"]).arg(self.folder.join("data"));
-        Column::new(Product::Lazaret, &drilled(&mut drill)?)
+        self.column(Product::Lazaret, &mut drill)
     }
 
     /// HAPI with rules of its own.
@@ -187,7 +187,14 @@ impl Bench {
         let target = self.folder.join("target.toml");
         fs::write(&target, changes.apply(&self.described, product))?;
         let mut drill = Command::new(&self.binary);
-        Column::new(product, &drilled(drill.args(["drill", "--json", "--target"]).arg(target))?)
+        self.column(product, drill.args(["drill", "--json", "--target"]).arg(target))
+    }
+
+    /// The report stays in the folder, for whoever wants to know more than the page says.
+    fn column(&self, product: Product, drill: &mut Command) -> Result<Column> {
+        let report = drilled(drill)?;
+        fs::write(self.folder.join(format!("{product:?}.json")), report.to_string())?;
+        Column::new(product, &report)
     }
 }
 

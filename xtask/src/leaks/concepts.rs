@@ -41,8 +41,12 @@ const TWO_PATIENTS: [&str; 3] = ["B4-two-subjects", "B4-two-subjects-search", "G
 const WEB_SERVER: [&str; 5] =
     ["F5-two-lengths", "F5-length-and-chunks", "F5-folded-header", "F5-bare-line-feed", "F5-absolute-form"];
 
-/// The nurse may read organizations there, and is shown which one a patient belongs to.
-const ORGANIZATIONS: [&str; 1] = ["C1-chain-to-unreadable-type"];
+/// What is found is the nurse's own patient by what she is shown there: the organization, the identifier, a family name that
+/// the stranger has as well.
+const SHOWN: [&str; 3] = ["C1-chain-to-unreadable-type", "C13-phonetic", "C13-value-of-hidden-system"];
+
+/// The same token twice: what comes is what it is good for.
+const OWN_DATA: [&str; 1] = ["A8-two-tokens"];
 
 /// Security labels.
 const LABELS: [&str; 4] = ["C2-has-labelled", "C4-security", "C4-security-not", "E10-sensitivity-search"];
@@ -50,7 +54,7 @@ const LABEL_VALUES: [&str; 6] =
     ["labelled", "labelled_observation", "very_restricted", "label_no_system", "label_escaped", "label_hidden"];
 
 /// Types of a patient's record that may not be read.
-const TYPES: [&str; 2] = ["G4-compartment-type", "G4-compartment-operation"];
+const TYPES: [&str; 3] = ["A5-everything", "G4-compartment-type", "G4-compartment-operation"];
 const TYPE_VALUES: [&str; 1] = ["mine_subscriber"];
 
 impl Product {
@@ -68,11 +72,26 @@ impl Product {
         let of_peers: [&[&str]; 3] = [&ELEMENTS, &TWO_PATIENTS, &WEB_SERVER];
         let own: &[&[&str]] = match self {
             Self::Lazaret => return false,
-            Self::HapiRules => &[&ORGANIZATIONS],
+            Self::HapiRules => &[&SHOWN],
             Self::GatewayList => &[&LABELS, &TYPES],
             Self::GatewayPatient => &[&LABELS],
         };
         of_peers.iter().chain(own).any(|attacks| attacks.contains(&attack))
+    }
+
+    /// A success that gives away nothing of others.
+    pub fn may_answer(self, attack: &str) -> bool {
+        self != Self::Lazaret && OWN_DATA.contains(&attack)
+    }
+
+    /// Lists of words of the description that give nothing away there.
+    pub const fn harmless_words(self) -> &'static [&'static str] {
+        match self {
+            Self::Lazaret => &[],
+            // Without labels the labelled patient is one of the nurse's, as any other on her list.
+            Self::GatewayList => &["hidden", "labelled"],
+            Self::HapiRules | Self::GatewayPatient => &["hidden"],
+        }
     }
 
     /// Values of the description that are left out, and with them the attacks that need them.

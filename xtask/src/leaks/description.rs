@@ -37,15 +37,14 @@ impl Changes {
                     !product.values_without_meaning().contains(&name)
                         && !self.not_stored.iter().any(|id| text(id) == value)
                 }
-                "words" => !["hidden", "upstream"].contains(&name),
+                "words" => name != "upstream" && !product.harmless_words().contains(&name),
                 _ => false,
             };
             if kept {
                 let _infallible = writeln!(out, "{line}");
-            }
-            if section == "words" && name == "hidden" {
-                // Nothing of a resource that may be read is hidden there.
-                let _infallible = writeln!(out, "hidden = []\nupstream = {}", self.upstream_words());
+            } else if section == "words" {
+                let words = if name == "upstream" { self.upstream_words() } else { "[]".to_owned() };
+                let _infallible = writeln!(out, "{name} = {words}");
             }
         }
         out
@@ -85,7 +84,7 @@ mod tests {
 [control]\nnurse = \"/Patient/{mine}\"\n
 [token]\nnurse = \"to\\\"ken\"\n
 [value]\nmine = \"p001\"\n
-[words]\nhidden = []\nupstream = [\"SELECT \", \"Exception\", \"127.0.0.1:3\"]\nstranger = [\"Patient/p011\"]\n";
+[words]\nhidden = []\nstranger = [\"Patient/p011\"]\nupstream = [\"SELECT \", \"Exception\", \"127.0.0.1:3\"]\n";
         assert_eq!(changes.apply(DESCRIBED, Product::HapiRules), expect);
     }
 }

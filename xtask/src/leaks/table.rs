@@ -86,7 +86,9 @@ fn class(product: Product, id: &str, verdict: &str, why: &str) -> Class {
     match verdict {
         _ if product.has_no_concept_for(id) => Class::NoConcept,
         "held" => Class::Held,
-        "leaked" if why.starts_with("answered with ") => Class::Answered,
+        "leaked" if why.starts_with("answered with ") || product.may_answer(id) => Class::Answered,
+        // `Last-Modified` of a search is the moment of the answer there: two answers may differ in it by chance.
+        "leaked" if product != Product::Lazaret && why.ends_with("other headers") => Class::Unclear,
         "leaked" => Class::Leaked,
         _ if why.starts_with("the target has no ") => Class::NoConcept,
         // Another refusal than Lazaret's is a refusal: had it told a stranger from nobody, it were a leak.
@@ -178,9 +180,18 @@ The corpus was written for a gateway with Lazaret's promises. Others promise oth
   documentation has for HAPI's page links. `list`: the nurse with a List of her patients; it has no scopes, labels or types. `patient`: patient p001
   attacks herself, with SMART scopes for clinical types; it has no labels. Neither hides elements. A checker of one's own could do
   more. Both trust that nobody else reaches the server behind them.
-* A 403 for a stranger and a 404 for nobody is a leak here (E1), and what FHIR's own text suggests elsewhere.
+* Most leaks of HAPI's rules have two causes. What a filter hides is refused as `HAPI-1995`, what is not there as `HAPI-2001`; and a
+  search or a read of a patient on the nurse's list whose records are labelled ends otherwise (404, or nothing found) than one of
+  a patient who is not on it (403). So she learns that something labelled is there, not what it says. A reverse chain
+  (`C2-has-labelled`) does tell: it is evaluated before the rules are.
+* `E5-label-without-system`: HAPI's store gives `N` without a code system the system of another `N`; its rules never see what was sent.
+* Three of the traps (absolute, foreign and `urn:` references) are refused by HAPI's store, so nothing can be said of them.
+* Seen by hand, and not in the corpus: with the checker `list`, `POST /Patient/_search` with `_id=p011` in its form answers with that
+  stranger's whole record, where `GET /Patient/p011` is refused with 403: the POST is taken for the creation of a patient, which
+  every holder of a list may do.
 * `Cache-Control: no-store` (F8) is often set by a reverse proxy; here none stands in front.
 * A resource of two patients is shown to nobody by Lazaret; by FHIR's compartments it belongs to both. Not counted.
+* The pair of `A8-two-tokens` is the same token twice; an answer to it gives away nothing of others and counts as answered.
 * Folded headers, two lengths and the like are the web server's business, and these two run on a Jetty of ours. Not counted.
 * Lazaret's corpus is by Lazaret's authors. What they did not think of is in no column.
 
@@ -199,6 +210,8 @@ mod tests {
         check(hapi, "E1-head", "held", "status 404", Class::Held);
         check(hapi, "E1-head", "leaked", "it can be told from its twin", Class::Leaked);
         check(hapi, "C20-meta", "leaked", "answered with 200", Class::Answered);
+        check(hapi, "A8-two-tokens", "leaked", "2 of the words `clinical`", Class::Answered);
+        check(hapi, "C2-has-nested", "leaked", "can be told from its twin: other headers", Class::Unclear);
         check(hapi, "E1-head", "unclear", "status 403", Class::Held);
         check(hapi, "E1-head", "unclear", "status 429", Class::Unclear);
         check(hapi, "E1-head", "unclear", "status 500", Class::Unclear);

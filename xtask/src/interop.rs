@@ -77,7 +77,8 @@ pub fn run(root: &Path, name: &str) -> Result<ExitCode> {
 /// HAPI FHIR's JPA server, from Maven Central, behind a small launcher of ours. People sign in at `oidc` meanwhile.
 fn run_hapi(root: &Path) -> Result<ExitCode> {
     for (name, flag) in [("java", "-version"), ("mvn", "--version")] {
-        commands::version(name, flag).with_context(|| format!("`{name}` is not installed; HAPI needs Java 17 and Maven"))?;
+        commands::version(name, flag)
+            .with_context(|| format!("`{name}` is not installed; HAPI needs Java 17 and Maven"))?;
     }
     if let Ended::Skipped(why) = install(root)? {
         bail!("{why}");

@@ -124,7 +124,7 @@ fn f4_an_entry_costs_no_more_than_its_limits() {
     check(r#"{"resourceType":"Basic","x":[[[1]]]}"#, "match Basic/");
     check(r#"{"resourceType":"Basic","x":[[[[1]]]]}"#, "unreadable nothing");
     // They count all the same, by number and by bytes.
-    let many = searchset(&format!(r#""entry":[{}]"#, vec![r#"{"resource":{}}"#; 4].join(",")));
+    let many = searchset(&format!(r#""entry":[{}]"#, [r#"{"resource":{}}"#; 4].join(",")));
     assert_eq!(read(BundleKind::Searchset, many.as_bytes(), 64, limits), Err(Reason::UpstreamPage));
     let long = entry(&sized(1 << 20));
     assert_eq!(read(BundleKind::Searchset, long.as_bytes(), 64, limits), Err(Reason::UpstreamPage));

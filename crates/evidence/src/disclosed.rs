@@ -15,7 +15,7 @@ pub struct Under {
     pub patient: [u8; 4],
 }
 
-/// One resource that left, by pseudonym.
+/// One resource that left, by pseudonym. One that is about several patients has a row for each.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Row {
     pub resource_type: ResourceType,
@@ -48,6 +48,11 @@ impl Disclosed {
 
     pub fn rows(&self) -> &[Row] {
         &self.rows
+    }
+
+    /// How many different resources there are.
+    pub fn different(&self) -> usize {
+        table(self.rows.iter().map(|row| (row.resource_type, row.resource))).0.len()
     }
 
     /// The pseudonyms as other fields have them.
@@ -144,8 +149,8 @@ impl Value for Disclosed {
     }
 
     fn json(&self, to: &mut String) {
-        let patients = self.patients().len();
-        to.push_str(&format!("{{ \"resources\": {}, \"patients\": {patients}, \"list\": [", self.rows.len()));
+        let (resources, patients) = (self.different(), self.patients().len());
+        to.push_str(&format!("{{ \"resources\": {resources}, \"patients\": {patients}, \"list\": ["));
         for (at, (row, resource)) in self.rows.iter().zip(self.resources()).enumerate() {
             to.push_str(if at == 0 { "{ \"type\": " } else { ", { \"type\": " });
             row.resource_type.json(to);

@@ -5,7 +5,7 @@ use crate::filter::{Node, Scanned};
 use crate::parameter::{self, Parameter};
 use crate::reference::{Base, Named};
 use lexicon::{LocalId, ResourceType};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 /// One element path through which a resource becomes a member.
@@ -56,6 +56,25 @@ pub fn patient_of(resource: &Scanned, base: &Base) -> Option<LocalId> {
         }
     }
     patient
+}
+
+/// Every local patient whose compartment holds the resource: whom whoever is shown it learns of. Never fewer than
+/// [`patient_of`] names.
+pub fn patients_of(resource: &Scanned, base: &Base) -> Vec<LocalId> {
+    if resource.resource_type() == ResourceType::PATIENT {
+        return resource.id().into_iter().collect();
+    }
+    let (mut patients, mut met) = (Vec::new(), HashSet::new());
+    for way in WAYS.get(&resource.resource_type()).into_iter().flatten() {
+        for reference in resource.nodes_at(&way.path) {
+            if let Named::Local(ResourceType::PATIENT, id) = Named::read(reference, resource, base)
+                && met.insert(id.clone())
+            {
+                patients.push(id);
+            }
+        }
+    }
+    patients
 }
 
 /// The parameters by which resources of a type are members of a patient's compartment; none if they are in nobody's.

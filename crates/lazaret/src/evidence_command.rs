@@ -121,10 +121,10 @@ struct Disclosure {
 
 impl Disclosure {
     fn of(record: &Record) -> Option<Self> {
-        let (rows, patients) = (record.disclosed.rows().len() as u64, record.disclosed.patients().len() as u64);
+        let (named, patients) = (record.disclosed.different() as u64, record.disclosed.patients().len() as u64);
         match (record.patients, record.returned) {
-            (Some(patients), Some(resources)) => Some(Self { resources: resources.max(rows), patients }),
-            _ if rows > 0 => Some(Self { resources: rows, patients }),
+            (Some(patients), Some(resources)) => Some(Self { resources: resources.max(named), patients }),
+            _ if named > 0 => Some(Self { resources: named, patients }),
             _ => None,
         }
     }

@@ -43,15 +43,20 @@ struct Long {
 }
 
 impl Course {
-    pub fn name(&mut self, resource_type: ResourceType, resource: Pseudonym, patient: Option<Pseudonym>) {
-        if let Some(patient) = patient {
-            self.disclosed.under(Under { resource: resource.key, patient: patient.key });
-            self.patients.insert(patient.mac);
-        } else if self.disclosed.rows().is_empty() {
-            self.disclosed.under(Under { resource: resource.key, ..Under::default() });
+    /// A row for each patient of a resource, or one without any.
+    pub fn name(&mut self, resource_type: ResourceType, resource: Pseudonym, patients: Vec<Pseudonym>) {
+        let row = Row { resource_type, resource: resource.mac, patient: None };
+        if patients.is_empty() {
+            if self.disclosed.rows().is_empty() {
+                self.disclosed.under(Under { resource: resource.key, ..Under::default() });
+            }
+            self.disclosed.push(row);
         }
-        let patient = patient.map(|patient| patient.mac);
-        self.disclosed.push(Row { resource_type, resource: resource.mac, patient });
+        for Pseudonym { key, mac } in patients {
+            self.disclosed.under(Under { resource: resource.key, patient: key });
+            self.patients.insert(mac);
+            self.disclosed.push(Row { patient: Some(mac), ..row });
+        }
         self.resources += 1;
     }
 

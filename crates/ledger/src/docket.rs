@@ -165,13 +165,13 @@ impl Docket {
         self.links.keys.entity_tag(body)
     }
 
-    /// Notes that what is about to leave names this resource, and whom it is about. The next `disclosing` or `close`
-    /// writes it down.
-    pub fn disclose(&mut self, kind: ResourceType, id: &LocalId, patient: Option<&LocalId>) {
+    /// Notes that what is about to leave names this resource, and each patient it is about. The next `disclosing` or
+    /// `close` writes it down.
+    pub fn disclose(&mut self, kind: ResourceType, id: &LocalId, patients: &[LocalId]) {
         let named = format!("{kind}/{}", id.reveal());
         let resource = mark(&self.links.keys, Purpose::Resource, named.as_bytes());
-        let patient = patient.map(|id| mark(&self.links.keys, Purpose::Patient, id.reveal().as_bytes()));
-        self.course.name(kind, resource, patient);
+        let patient = |id: &LocalId| mark(&self.links.keys, Purpose::Patient, id.reveal().as_bytes());
+        self.course.name(kind, resource, patients.iter().map(patient).collect());
     }
 
     /// Posts `Began` at once: a long answer is about to begin, with this head. The case stays open.

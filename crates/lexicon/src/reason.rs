@@ -97,6 +97,7 @@ reasons! {
     PolicyForbidden "policy.forbidden" 404 "not-found" Policy ResourceAbsent "a policy forbids this resource to this caller";
     PolicyError "policy.error" 403 "forbidden" Operator PolicyRefused "a policy could not be evaluated, so the answer is no";
     PolicyErrorHidden "policy.error-on-resource" 404 "not-found" Operator ResourceAbsent "a policy could not be evaluated on this resource, so the answer is no";
+    PolicyChanged "policy.changed" 503 "transient" Operator PolicyChanged "the rules changed while a long answer was under way; ask again";
     RelationshipNone "relationship.none" 404 "not-found" Policy ResourceAbsent "no permit covers this resource: the caller has no care relationship with the patient";
     LabelNotCleared "label.not-cleared" 404 "not-found" Policy ResourceAbsent "a security label on the resource is not one the caller may see";
     ResourceAbsent "resource.not-found" 404 "not-found" Caller ResourceAbsent "no such resource, or none that you may see";

@@ -30,7 +30,7 @@ impl Case {
             // Nobody is there to step up.
             Kind::Workload | Kind::Stranger => Strength::Strong,
         };
-        let patients = disclosed.iter().filter_map(|disclosed| disclosed.patient.as_ref());
+        let patients = disclosed.iter().flat_map(|disclosed| &disclosed.patients);
         desk.budgets.reserve(&owner(caller), strength, patients, now).map_err(|refused| match refused {
             Refused::StepUp => {
                 let challenge = Some(Challenge { acr_values: Vec::new(), max_age_s: Some(fresh_s) });

@@ -196,8 +196,8 @@ impl Case {
 
     /// Notes what the next leaf discloses.
     pub fn disclose(&mut self, disclosed: &[Disclosed]) {
-        for Disclosed { resource_type, id, patient } in disclosed {
-            self.docket.disclose(*resource_type, id, patient.as_ref());
+        for Disclosed { resource_type, id, patients } in disclosed {
+            self.docket.disclose(*resource_type, id, patients);
         }
     }
 

@@ -221,7 +221,8 @@ pub struct Whole {
 pub struct Disclosed {
     pub resource_type: ResourceType,
     pub id: LocalId,
-    pub patient: Option<LocalId>,
+    /// Each local patient it is about or names as a party: all of them are named in the record and charged.
+    pub patients: Vec<LocalId>,
 }
 
 impl fmt::Debug for Disclosed {

@@ -113,6 +113,29 @@ fn b4_several_patients_are_nobodys() {
     check(group(json!([])), None);
 }
 
+/// By whom a resource is judged is one question, of whom it tells another.
+#[test]
+fn f9_every_patient_of_every_way_is_named() {
+    let check = |resource: Value, expect: &[&str]| {
+        let (scanned, base) = (scanned(&resource), Base::new([OURS]));
+        let found = patients_of(&scanned, &base);
+        assert_eq!(found.iter().map(LocalId::reveal).collect::<Vec<_>>(), expect, "{resource}");
+        assert!(patient_of(&scanned, &base).is_none_or(|one| found == [one]), "{resource}");
+    };
+    for (resource_type, ways) in WAYS.iter().filter(|(t, _)| **t != ResourceType::PATIENT) {
+        for way in ways {
+            let several = json!([to("Patient/me"), to("Patient/you"), to("Patient/me"), to("Device/d")]);
+            check(holding(*resource_type, &way.path, several), &["me", "you"]);
+        }
+    }
+    check(observation(json!({ "performer": [to("Patient/you")], "subject": to("Patient/me") })), &["me", "you"]);
+    // A stranger beside them is named nowhere, and takes nobody away.
+    check(observation(json!({ "performer": [to("https://other/Patient/x")], "subject": to("Patient/me") })), &["me"]);
+    check(observation(json!({ "focus": [to("Patient/me")] })), &[]);
+    check(json!({ "resourceType": "Patient", "id": "me", "link": [{ "other": to("Patient/you") }] }), &["me"]);
+    check(json!({ "resourceType": "Organization", "id": "o" }), &[]);
+}
+
 #[test]
 fn b5_a_patient_is_its_own_and_links_change_nothing() {
     let patient = |link: &str| json!({ "resourceType": "Patient", "id": "me", "link": [{ "other": to(link) }] });

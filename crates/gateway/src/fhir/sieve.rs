@@ -2,7 +2,7 @@
 //! included resource, a step of a chain and an old version all pass here and nowhere else.
 
 use super::{Fhir, Reading, facts};
-use ::fhir::{Grant, Limits, Part, Projected, Projection, Scanned, Scopes};
+use ::fhir::{Grant, Limits, Part, Projected, Projection, Scanned, Scopes, compartment::patients_of};
 use lexicon::{Halt, Interaction, Judge, LocalId, Principal, Reason, Relationship, ResourceType, Verdict};
 use passage::Disclosed;
 use std::sync::Arc;
@@ -102,7 +102,9 @@ impl Seen<'_> {
         Scanned::of(projected.bytes(), limits).map_err(|_| Reason::Bug)
     }
 
+    /// What the record names and the budget charges: also patients by whom nothing was judged.
     pub fn disclosed(&self, id: LocalId) -> Disclosed {
-        Disclosed { resource_type: self.resource.resource_type(), id, patient: self.patient.clone() }
+        let patients = patients_of(self.resource, &self.road.base);
+        Disclosed { resource_type: self.resource.resource_type(), id, patients }
     }
 }

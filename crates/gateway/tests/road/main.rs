@@ -21,6 +21,53 @@ use stage::{CLINIC, Set, Stage, TEAMS, page, patient, read, team};
 use std::collections::HashSet;
 use ward::Script;
 
+/// A resource of two patients is nobody's to judge by, and tells of both: the record names and the budget charges both,
+/// however it is asked for.
+#[tokio::test]
+async fn f9_every_patient_of_a_resource_is_named_and_charged() {
+    let stage = Stage::raise().await;
+    let to = |id: &str| json!({ "reference": format!("Patient/{id}") });
+    let mut coverage = patient("c1");
+    for (name, value) in [
+        ("resourceType", json!("Coverage")),
+        ("status", json!("active")),
+        ("policyHolder", to("parent")),
+        ("beneficiary", to("child")),
+        ("payor", json!([{ "reference": "Organization/o1" }])),
+    ] {
+        coverage[name] = value;
+    }
+    for extra in ["text", "name", "telecom", "managingOrganization", "identifier"] {
+        coverage.as_object_mut().expect("an object").remove(extra);
+    }
+    stage.ward.answers("/r4/Coverage/c1", Script::json(coverage.to_string()));
+    stage.ward.otherwise(move |path| match path.starts_with("/r4/Coverage?") {
+        true => page(std::slice::from_ref(&coverage), None),
+        false => Script::status(404),
+    });
+    let left = |response: &http::Response<bytes::Bytes>| {
+        let header = response.headers()["ratelimit"].to_str().expect("ascii").to_owned();
+        let left = header.split(';').nth(3).and_then(|left| left.strip_prefix("r=")).expect("patients left");
+        left.parse::<u64>().expect("a number")
+    };
+    for (sub, path) in [("b-1", "/fhir/Coverage/c1"), ("b-2", "/fhir/Coverage?status=active")] {
+        let claims = json!({ "scope": "user/*.rs", "roles": ["billing"], "sub": sub, "fhirUser": null });
+        let token = stage.token(claims);
+        let before = left(&stage.get("/fhir/Coverage/none", &token).await);
+        let response = stage.get(path, &token).await;
+        assert_eq!(response.status(), 200, "{path}");
+        let record = stage.record_of(&response);
+        let rows = record.disclosed.rows();
+        assert_eq!((rows.len(), record.patients, record.returned), (2, Some(2), Some(1)), "{path}");
+        assert!(rows[0].resource == rows[1].resource && rows[0].patient != rows[1].patient, "{path}");
+        assert!(rows.iter().all(|row| row.patient.is_some()), "{path}");
+        assert_eq!(record.disclosed.different(), 1, "{path}");
+        let after = left(&stage.get("/fhir/Coverage/none", &token).await);
+        assert_eq!(before - after, 2, "{path}");
+    }
+    stage.close().await;
+}
+
 #[tokio::test]
 async fn a_nurse_reads_what_may_be_seen_of_a_patient_of_hers() {
     for is_h2 in [false, true] {

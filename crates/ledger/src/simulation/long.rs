@@ -14,7 +14,7 @@ fn disclose(docket: &mut Docket, segment: u8, resources: usize) {
     let patient = LocalId::new(&format!("patient-{segment}")).expect("an id");
     for n in 0..resources {
         let id = LocalId::new(&format!("{segment}-{n}")).expect("an id");
-        docket.disclose(ResourceType::PATIENT, &id, Some(&patient));
+        docket.disclose(ResourceType::PATIENT, &id, std::slice::from_ref(&patient));
     }
 }
 
@@ -204,7 +204,7 @@ async fn a_full_disk_ends_long_answers_and_closes_every_case() {
         let mut docket = scene.arrive(n).await.expect("a seat");
         for n in 0..150 {
             let id = LocalId::new(&format!("{n}")).expect("an id");
-            docket.disclose(ResourceType::PATIENT, &id, Some(&id));
+            docket.disclose(ResourceType::PATIENT, &id, std::slice::from_ref(&id));
         }
         docket.draft().policies = vec!["a-policy-with-a-long-name".into(); 20];
         dockets.push(docket);

@@ -14,7 +14,7 @@ fn disclose(docket: &mut Docket, resources: std::ops::Range<usize>) {
     let kinds = [ResourceType::from_name("Observation").expect("a type"), ResourceType::PATIENT];
     for n in resources {
         let patient = (!n.is_multiple_of(5)).then(|| id(n / 10));
-        docket.disclose(kinds[n % 2], &id(n), patient.as_ref());
+        docket.disclose(kinds[n % 2], &id(n), patient.as_slice());
     }
 }
 
@@ -63,13 +63,38 @@ async fn a_list_and_a_read_name_alike() {
     read.patient(&id(3));
     let _receipt = read.close(at(2), [1; 32]).await.expect("durable");
     let mut search = arrive(&ledger, 2).await;
-    search.disclose(ResourceType::PATIENT, &id(3), Some(&id(3)));
+    search.disclose(ResourceType::PATIENT, &id(3), &[id(3)]);
     let _receipt = search.close(at(2), [1; 32]).await.expect("durable");
     drop(ledger);
     scribe.join();
     let book = house.book();
     assert_eq!(book[2].resource, book[3].disclosed.resources().next());
     assert_eq!(book[2].patient, book[3].disclosed.patients().first().copied());
+}
+
+/// A resource of several patients has a row for each of them, and is one resource.
+#[tokio::test]
+async fn f9_a_resource_of_several_patients_names_them_all() {
+    let house = House::new();
+    let (ledger, scribe) = house.open();
+    let mut docket = arrive(&ledger, 1).await;
+    let kind = ResourceType::from_name("Observation").expect("a type");
+    docket.disclose(kind, &id(1), &[id(3), id(4)]);
+    docket.disclose(kind, &id(2), &[id(4)]);
+    docket.disclose(kind, &id(5), &[]);
+    let _receipt = docket.began(at(2), [1; 32]).await.expect("durable");
+    let _receipt = docket.disclosing(at(2), [1; 32]).await.expect("durable");
+    let _receipt = docket.close(at(2), [1; 32]).await.expect("durable");
+    drop(ledger);
+    scribe.join();
+    let book = house.book();
+    let named = &book[3].disclosed;
+    let pairs: Vec<_> = named.rows().iter().map(|row| (row.resource, row.patient)).collect();
+    let [a, b] = named.patients()[..] else { panic!("two patients") };
+    let [one, same, two, three] = pairs[..] else { panic!("{} rows", pairs.len()) };
+    assert_eq!((one.1, same.1, two.1, three.1), (Some(a.mac), Some(b.mac), Some(b.mac), None));
+    assert!(one.0 == same.0 && one.0 != two.0 && two.0 != three.0);
+    assert_eq!((named.different(), book[4].patients, book[4].returned), (3, Some(2), Some(3)));
 }
 
 #[tokio::test]

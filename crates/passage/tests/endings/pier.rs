@@ -24,7 +24,7 @@ pub struct Inside {
     pub most: AtomicUsize,
     /// How many have ever waited at the gate.
     pub waited: AtomicUsize,
-    /// `held` and `public-held` wait at *inform*, `slow` at *forward*, for a permit each.
+    /// `held` and `public-held` wait at *inform*, `slow` and `update-slow` at *forward*, for a permit each.
     pub gate: Semaphore,
     /// A passage waits at the gate.
     pub waiting: Notify,
@@ -64,7 +64,7 @@ fn piece_bytes(at: usize) -> Vec<u8> {
 
 fn patient(name: &str) -> Disclosed {
     let id = LocalId::new(name).expect("an id");
-    Disclosed { resource_type: ResourceType::PATIENT, id: id.clone(), patient: Some(id) }
+    Disclosed { resource_type: ResourceType::PATIENT, id: id.clone(), patients: vec![id] }
 }
 
 impl Default for Pier {
@@ -97,6 +97,15 @@ impl From<Filtrate> for Whole {
     fn from(Filtrate { body, disclosed, validator }: Filtrate) -> Self {
         let returned = disclosed.len().max(1) as u64;
         Self { media_type: JSON, body, returned, withheld: 2, disclosed, validator }
+    }
+}
+
+/// Counts one out, also when it is let go of.
+struct Leaving<'a>(&'a AtomicUsize);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
     }
 }
 
@@ -157,6 +166,7 @@ impl Road for Pier {
                 let (action, resource_type) = match word {
                     "public" | "public-held" => (Action::Capabilities, None),
                     "create" => (Action::Create, Some(ResourceType::PATIENT)),
+                    "update-slow" => (Action::Update, Some(ResourceType::PATIENT)),
                     _ => (Action::Read, Some(ResourceType::PATIENT)),
                 };
                 let class = |action, resource_type: Option<ResourceType>| {
@@ -176,10 +186,11 @@ impl Road for Pier {
         let inside = &self.0;
         inside.forwarded.fetch_add(1, SeqCst);
         inside.most.fetch_max(inside.at_once.fetch_add(1, SeqCst) + 1, SeqCst);
-        if ask.0 == "slow" {
+        let leaving = Leaving(&inside.at_once);
+        if ask.0.ends_with("slow") {
             self.wait().await;
         }
-        inside.at_once.fetch_sub(1, SeqCst);
+        drop(leaving);
         assert_ne!(ask.0, "panic", "a bug in a road");
         let notes = Notes { upstream_status: Some(200), ..Notes::default() };
         let outcome = if ask.0 == "down" { Err(Reason::UpstreamUnreachable.into()) } else { Ok(()) };

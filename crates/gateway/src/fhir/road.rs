@@ -30,10 +30,10 @@ pub enum Raw {
     Configuration(Bytes),
 }
 
-/// An old version, and the resource as it is now.
+/// The resource as it is now, and what became of asking for an old version of it.
 pub struct Version {
     current: Scanned,
-    version: Scanned,
+    version: Result<Scanned, Halt>,
 }
 
 impl Road for Fhir {
@@ -125,8 +125,9 @@ impl Road for Fhir {
                     Told { notes, outcome: Err(why) } => return Told { notes, outcome: Err(why) },
                 };
                 let path = format!("{path}/_history/{}", number.reveal());
-                let Told { outcome, .. } = self.upstream.read(&path, moment.trace, self.settings.limits).await;
-                Told { notes, outcome: outcome.map(|version| Raw::Version(Box::new(Version { current, version }))) }
+                // However this fails, it fails only for those who may see the resource.
+                let version = self.upstream.read(&path, moment.trace, self.settings.limits).await.outcome;
+                Told { notes, outcome: Ok(Raw::Version(Box::new(Version { current, version }))) }
             }
             (Interaction::SearchType | Interaction::SearchCompartment, ..) => Told::new(Ok(Raw::Search)),
             (Interaction::Capabilities, ..) => {
@@ -154,7 +155,7 @@ impl Road for Fhir {
                 begun.map(|history| flow(Under::History(history)))
             }
             Raw::Resource(resource) => errand.one(&resource, &mut notes).map(Yield::Whole),
-            Raw::Version(both) => errand.version(&both, &mut notes).map(Yield::Whole),
+            Raw::Version(both) => errand.version(*both, &mut notes).map(Yield::Whole),
             Raw::Search => {
                 let begun = self.wanted(sight.principal, sight.ask).and_then(|wanted| Run::begin(wanted, &errand));
                 begun.map(|run| flow(Under::Search(Box::new(run)))).map_err(Halt::new)
@@ -242,14 +243,15 @@ impl Errand<'_> {
 
     /// A version, of a resource that may be seen as it is now. Its number is shown only where nothing is withheld; where
     /// it is not, asking by number would tell how often what is hidden has changed.
-    fn version(&self, both: &Version, notes: &mut Notes) -> Result<Filtrate, Halt> {
+    fn version(&self, both: Version, notes: &mut Notes) -> Result<Filtrate, Halt> {
         self.one(&both.current, notes)?;
-        let number = both.version.strings_at(&["meta", "versionId"]);
+        let version = both.version?;
+        let number = version.strings_at(&["meta", "versionId"]);
         let asked = self.sight.ask.version.as_ref().map(LocalId::reveal);
         if !matches!(number.as_slice(), [only] if Some(only.as_ref()) == asked) {
             return Err(Reason::UpstreamMismatch.into());
         }
-        let shown = self.one(&both.version, notes).map_err(|why| match why.reason {
+        let shown = self.one(&version, notes).map_err(|why| match why.reason {
             Reason::UpstreamMismatch => why,
             _ => Halt { reason: Reason::VersionHidden, ..why },
         })?;

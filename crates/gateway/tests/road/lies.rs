@@ -109,6 +109,38 @@ async fn every_lie_has_its_reason_and_what_depends_on_the_resource_looks_like_ab
     stage.close().await;
 }
 
+/// A version is asked for before the resource is judged, and whatever the upstream says to it is said to nobody else.
+#[tokio::test]
+async fn g2_a_version_that_fails_tells_nothing_of_a_hidden_resource() {
+    let stage = Stage::raise().await;
+    stage.ward.answers(TEAMS, page(&[team("team-p001", "p001")], None));
+    for id in ["p001", "p009"] {
+        stage.ward.answers(&format!("/r4/Patient/{id}"), Script::json(patient(id).to_string()));
+    }
+    let nobodys = stage.get("/fhir/Patient/p010/_history/1", &stage.nurse()).await;
+    assert_eq!(stage.record_of(&nobodys).reason, Some(Reason::ResourceAbsent));
+    let nobody = Script { manner: Manner::Vanishes, ..Script::status(200) };
+    for (name, script, reason) in [
+        ("absent", Script::status(404), Reason::ResourceAbsent),
+        ("not understood", Script::status(501), Reason::UpstreamFailed),
+        ("broken", Script::status(500), Reason::UpstreamFailed),
+        ("refused", Script::status(405), Reason::UpstreamStatus),
+        ("gone away", nobody, Reason::UpstreamFailed),
+        ("not JSON", Script::json("{"), Reason::UpstreamMalformed),
+    ] {
+        for (id, reason) in [("p001", reason), ("p009", Reason::RelationshipNone)] {
+            stage.ward.answers(&format!("/r4/Patient/{id}/_history/1"), script.clone());
+            let response = stage.get(&format!("/fhir/Patient/{id}/_history/1"), &stage.nurse()).await;
+            let record = stage.record_of(&response);
+            assert_eq!((record.reason, record.upstream_status), (Some(reason), Some(200)), "{name} {id}");
+            if id == "p009" {
+                assert_eq!((record.station, face(&response)), (Some(Station::Filter), face(&nobodys)), "{name}");
+            }
+        }
+    }
+    stage.close().await;
+}
+
 #[tokio::test]
 async fn somebody_else_at_the_address_is_nobody() {
     let stage = Stage::set(Set { expects: "spiffe://lazaret.localhost/other", ..Set::default() }).await;

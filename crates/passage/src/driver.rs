@@ -36,10 +36,10 @@ impl From<Silence> for Stop {
 }
 
 /// One request, from arrival to the reply that a durable record licenses; and on, while a long answer lasts.
-pub async fn pass<R: Road>(arrival: Arrival, house: &House<R>, client: Client) {
+pub async fn pass<R: Road>(arrival: Arrival, house: &House<R>, mut client: Client) {
     let at = house.generation();
     let longest = house.desk().settings.timeouts.request;
-    let climbed = timeout(longest, climb(arrival, house, &at, &client)).await;
+    let climbed = timeout(longest, climb(arrival, house, &at, &mut client)).await;
     let (reply, pump) = match climbed {
         Ok(Ok((recorded, pump))) => (Reply::Answer(recorded), pump),
         Ok(Err(silence)) => (Reply::Silence(silence), None),
@@ -55,7 +55,7 @@ async fn climb<R: Road>(
     arrival: Arrival,
     house: &House<R>,
     at: &Generation<R>,
-    client: &Client,
+    client: &mut Client,
 ) -> Result<(Recorded, Option<Pump<R>>), Silence> {
     match steps(arrival, house, at, client).await {
         Ok(recorded) => Ok(recorded),
@@ -68,7 +68,7 @@ async fn steps<R: Road>(
     arrival: Arrival,
     house: &House<R>,
     at: &Generation<R>,
-    client: &Client,
+    client: &mut Client,
 ) -> Result<(Recorded, Option<Pump<R>>), Stop> {
     Received::open(arrival, house.desk(), at)
         .await?
@@ -80,9 +80,9 @@ async fn steps<R: Road>(
         .await?
         .authorize(&at.road, &at.engine)?
         .declare(client)?
-        .forward(&at.road)
+        .forward(&at.road, client)
         .await?
-        .filter(at, house)
+        .filter(at, house, client)
         .await?
         .record(at, house)
         .await
@@ -102,6 +102,11 @@ impl Client {
 
     pub(crate) fn left(&self) -> bool {
         self.reply.is_closed()
+    }
+
+    /// Resolves when it has left.
+    pub(crate) async fn gone(&mut self) {
+        self.reply.closed().await;
     }
 
     pub(crate) fn reply(self, reply: Reply) -> Arc<Notify> {

@@ -145,7 +145,7 @@ impl<R: Road> Pump<R> {
             () = spout.closed() => return Err(Ended::Stuck(Stuck::Left)),
         };
         let segment = filled.map_err(|_elapsed| Halt::from(Reason::UpstreamTimeout))??;
-        permitted.still_holds(case.now(), at, &house.generation())?;
+        permitted.goes_on(case.now(), at, &house.generation())?;
         let reserved = case.reserve(&permitted.caller, &segment.disclosed).map_err(|overdrawn| overdrawn.why)?;
         Ok((segment, reserved))
     }

@@ -230,7 +230,7 @@ impl<R: Road> Informed<R> {
 
 impl<R: Road> Authorized<R> {
     /// The last station without an effect. A read needs no leaf of its own (decision 1); a write posts its `Intent`
-    /// here and waits for the receipt. Whoever left until now has caused nothing; from here on a passage runs to its end.
+    /// here and waits for the receipt. Whoever left until now has caused nothing; from here on a write runs to its end.
     pub fn declare(self, client: &Client) -> Result<Declared<R>, Stop> {
         let mut authorized = self;
         authorized.case.reach(Station::Declare);
@@ -242,10 +242,12 @@ impl<R: Road> Authorized<R> {
 }
 
 impl<R: Road> Declared<R> {
-    pub async fn forward(self, road: &R) -> Result<Forwarded<R>, Stop> {
+    pub async fn forward(self, road: &R, client: &mut Client) -> Result<Forwarded<R>, Stop> {
         let Self { mut authorized } = self;
         authorized.case.reach(Station::Forward);
-        let told = road.forward(&authorized.permitted.ask, authorized.case.moment()).await;
+        let Authorized { case, permitted } = &authorized;
+        let forwarded = permitted.unless_left(client, road.forward(&permitted.ask, case.moment())).await;
+        let Some(told) = forwarded else { return halt(authorized.case, Reason::ClientLeft) };
         authorized.case.note(told.notes);
         match told.outcome {
             Ok(raw) => Ok(Forwarded { authorized, raw }),
@@ -255,13 +257,15 @@ impl<R: Road> Declared<R> {
 }
 
 impl<R: Road> Forwarded<R> {
-    pub async fn filter(self, at: &Generation<R>, house: &House<R>) -> Result<Filtered<R>, Stop> {
+    pub async fn filter(self, at: &Generation<R>, house: &House<R>, client: &mut Client) -> Result<Filtered<R>, Stop> {
         let Self { authorized: Authorized { mut case, permitted }, raw } = self;
         case.reach(Station::Filter);
         if let Err(why) = permitted.still_holds(case.now(), at, &house.generation()) {
             return halt(case, why);
         }
-        let told = at.road.filter(raw, &permitted.sight(), case.moment()).await;
+        let sight = permitted.sight();
+        let filtered = permitted.unless_left(client, at.road.filter(raw, &sight, case.moment())).await;
+        let Some(told) = filtered else { return halt(case, Reason::ClientLeft) };
         case.note(told.notes);
         let shown = match told.outcome {
             Ok(Yield::Whole(filtrate)) => Shown::Whole(filtrate.into()),
@@ -269,7 +273,10 @@ impl<R: Road> Forwarded<R> {
                 let mut gathering = Gathering::new(flow);
                 // Half of its time, so that there is some left to say that it was too long.
                 let patience = case.desk().settings.timeouts.request / 2;
-                let filled = timeout(patience, gathering.fill(&at.road, &permitted.sight(), &mut case)).await;
+                let filling = timeout(patience, gathering.fill(&at.road, &sight, &mut case));
+                let Some(filled) = permitted.unless_left(client, filling).await else {
+                    return halt(case, Reason::ClientLeft);
+                };
                 match filled.unwrap_or(Err(Reason::UpstreamTimeout.into())) {
                     Ok(first) => Shown::Long(first, gathering),
                     Err(why) => return halt(case, why),
@@ -305,6 +312,9 @@ impl<R: Road> Filtered<R> {
             Shown::Long(first, gathering) if gathering.is_over() || case.is_bodiless() => first.into_whole(),
             Shown::Long(..) if !case.can_cut() => return halt(case, Reason::SearchTooBroad),
             Shown::Long(first, gathering) => {
+                if let Err(why) = permitted.goes_on(case.now(), at, &house.generation()) {
+                    return halt(case, why);
+                }
                 let media_type = match first.media_type() {
                     Ok(media_type) => media_type,
                     Err(why) => return halt(case, why),

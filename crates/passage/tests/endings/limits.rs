@@ -80,7 +80,7 @@ async fn one_token_has_its_rate_and_another_its_own() {
     stage.close().await;
 }
 
-/// A reset stream keeps its berth until its passage has ended (decision 35).
+/// A reset stream keeps its berth until its passage has ended (decision 35), and a write's does not end by that.
 #[tokio::test]
 async fn rapid_reset_is_bounded_by_berths() {
     let limits = Limits { berths: 4, ..Limits::default() };
@@ -100,7 +100,7 @@ async fn rapid_reset_is_bounded_by_berths() {
                 }
             }
         };
-        tokio::select! { _ = client.get("/pier/slow", Some(&nurse)) => panic!("answered behind a closed gate"), () = reset => {} }
+        tokio::select! { _ = client.get("/pier/update-slow", Some(&nurse)) => panic!("answered behind a closed gate"), () = reset => {} }
         stage.waiting(0).await;
     }
     assert_eq!(pier.0.at_once.load(SeqCst), 4);

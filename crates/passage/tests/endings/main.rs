@@ -275,11 +275,12 @@ async fn new_rules_are_in_the_book_before_they_are_in_force() {
     assert_eq!(hashes, [Some([1; 32]), Some([2; 32])]);
 }
 
-/// Whoever leaves before anything was caused causes nothing; whoever leaves later is too late.
+/// Whoever leaves before anything was caused causes nothing; whoever leaves later is too late to stop a write.
 #[tokio::test]
-async fn leaving_before_declare_causes_nothing_and_leaving_later_changes_nothing() {
+async fn leaving_before_declare_causes_nothing_and_leaving_later_stops_no_write() {
     for http in BOTH {
-        for (path, expect, forwarded) in [("/pier/held", Err(Reason::ClientLeft), 0), ("/pier/slow", Ok(()), 1)] {
+        for (path, expect, forwarded) in [("/pier/held", Err(Reason::ClientLeft), 0), ("/pier/update-slow", Ok(()), 1)]
+        {
             let stage = Stage::raise().await;
             let mut client = stage.client(http).await;
             let pier = stage.pier.clone();
@@ -296,6 +297,30 @@ async fn leaving_before_declare_causes_nothing_and_leaving_later_changes_nothing
             let [record] = closed.as_slice() else { panic!("{} records", closed.len()) };
             assert_eq!((record.reason, record.allowed), (expect.err(), Some(expect.is_ok())), "{http:?} {path}");
             assert_eq!(pier.0.forwarded.load(SeqCst), forwarded, "{http:?} {path}");
+        }
+    }
+}
+
+/// Nobody waits for a read any more: its work upstream is let go of where it is, and the record says so.
+#[tokio::test]
+async fn f8_a_client_that_left_is_not_worked_for() {
+    for http in BOTH {
+        for (path, station) in [("/pier/slow", Station::Forward), ("/pier/long", Station::Filter)] {
+            let stage = Stage::raise().await;
+            *stage.pier.0.long.lock().expect("a script") = pier::Long { pieces: 40, gated: 2, end: None };
+            let (mut client, pier, nurse) = (stage.client(http).await, stage.pier.clone(), stage.nurse());
+            tokio::select! {
+                _ = client.get(path, Some(&nurse)) => panic!("answered behind a closed gate"),
+                () = pier.0.waiting.notified() => {}
+            }
+            drop(client);
+            // Not a permit of the gate.
+            let records = stage.close().await;
+            let closed: Vec<_> = records.iter().filter(|r| r.road.as_deref() == Some("pier")).collect();
+            let [record] = closed.as_slice() else { panic!("{} records", closed.len()) };
+            assert_eq!((record.reason, record.allowed), (Some(Reason::ClientLeft), Some(false)), "{http:?} {path}");
+            assert_eq!((record.station, record.disclosed.rows().len()), (Some(station), 0), "{http:?} {path}");
+            assert_eq!(pier.0.at_once.load(SeqCst), 0, "{http:?} {path}");
         }
     }
 }

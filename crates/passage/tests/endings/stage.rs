@@ -44,6 +44,8 @@ permit (principal in Lazaret::Role::"nurse", action == Lazaret::Action::"read", 
 forbid (principal is Lazaret::Person, action == Lazaret::Action::"read", resource) unless { context.assurance >= 2 };
 @id("no-restricted")
 forbid (principal, action == Lazaret::Action::"read", resource) when { resource.labels.contains("R") };
+@id("nurse-updates")
+permit (principal in Lazaret::Role::"nurse", action == Lazaret::Action::"update", resource);
 @id("no-devices")
 forbid (principal, action == Lazaret::Action::"read", resource) when { resource.type == "Device" };
 "#;

@@ -56,6 +56,8 @@ async fn gather(asking: Asking, yields: Yields, errand: Errand<'_>, spent: &mut 
     let mut scan = Scan::new(asking, Part::All, &errand)?;
     let mut ids = BTreeSet::new();
     while let Some(found) = scan.next(&errand, spent).await? {
+        // What a step finds is told by what follows from it: it counts as shown.
+        spent.told.push(found.disclosed.clone());
         match yields {
             Yields::Themselves => ids.extend(found.projected.id().cloned()),
             Yields::Named(reference, target) => {

@@ -11,8 +11,11 @@ const LIFETIME_S: u64 = 15 * 60;
 /// A sealed cursor must fit into a request line, with room for the rest of it.
 const PLAIN_BYTES: usize = 5 << 10;
 
+/// Room for a position, filled up: how far into the upstream's pages a page of ours ends depends on what is hidden there.
+const PLACE_BYTES: usize = 1 << 10;
+
 /// Layout of the plain text.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// How the pages of one search are made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,12 +81,14 @@ impl Cursor {
         now.plus_seconds(LIFETIME_S)
     }
 
-    /// None if even without its position it is too long to travel.
+    /// Is a query short enough to come back in a cursor?
+    pub fn fits(query: &str) -> bool {
+        query.len() + PLACE_BYTES + 64 <= PLAIN_BYTES
+    }
+
+    /// None if it is too long to travel.
     pub fn seal(&self, keys: &CursorKeys, bound: &Bound<'_>) -> Option<String> {
-        let mut plain = self.plain();
-        if plain.len() > PLAIN_BYTES {
-            plain = Self { position: None, ..self.clone() }.plain();
-        }
+        let plain = self.plain();
         (plain.len() <= PLAIN_BYTES).then(|| keys.seal(&bound.bytes(), &plain).ok())?
     }
 
@@ -103,11 +108,16 @@ impl Cursor {
         out.push(u8::from(self.total.is_some()));
         out.extend(self.total.unwrap_or_default().to_be_bytes());
         out.extend(self.legs.to_be_bytes());
-        if let Some(Position { leg, path, offset }) = &self.position {
+        let begins = out.len() + 1;
+        let fits = |at: &&Position| at.path.len() + 16 <= PLACE_BYTES;
+        let position = self.position.as_ref().filter(fits);
+        out.push(u8::from(position.is_some()));
+        if let Some(Position { leg, path, offset }) = position {
             out.extend(leg.to_be_bytes());
             out.extend(offset.to_be_bytes());
             put_text(&mut out, path);
         }
+        out.resize(begins + PLACE_BYTES, 0);
         out
     }
 
@@ -120,11 +130,14 @@ impl Cursor {
         let has_total = flag(rest)?;
         let total = Some(u64::from_be_bytes(take(rest)?)).filter(|_| has_total);
         let legs = u64::from_be_bytes(take(rest)?);
-        let position = if rest.is_empty() {
-            None
+        let has_position = flag(rest)?;
+        let (mut place, after) = rest.split_at_checked(PLACE_BYTES)?;
+        *rest = after;
+        let position = if has_position {
+            let (leg, offset) = (u32::from_be_bytes(take(&mut place)?), u32::from_be_bytes(take(&mut place)?));
+            Some(Position { leg, offset, path: take_text(&mut place)? })
         } else {
-            let (leg, offset) = (u32::from_be_bytes(take(rest)?), u32::from_be_bytes(take(rest)?));
-            Some(Position { leg, offset, path: take_text(rest)? })
+            None
         };
         Some(Self { until, query, manner, shown, total, legs, position })
     }

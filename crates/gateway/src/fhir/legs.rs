@@ -2,10 +2,10 @@
 //! compared again, so a query may ask for too much and must never ask for too little.
 //!
 //! A query cannot say "or" over different parameters. So where one of several conditions must hold, each becomes a leg
-//! of its own; what an earlier leg also asks for is passed over in a later one. That makes the union exact without
-//! remembering anything from page to page.
+//! of its own. A resource is taken from one of them only, the first whose condition it meets as the caller is shown it. So
+//! the union is exact without remembering anything from page to page, and its order follows from what is shown.
 
-use ::fhir::{Base, Condition, Grant, Parameter, Scanned, compartment, order::Order, request::Parameters};
+use ::fhir::{Condition, Grant, Parameter, compartment, order::Order, request::Parameters};
 use lexicon::{Judge, LocalId, Reach, ResourceType};
 use std::{
     collections::BTreeSet,
@@ -79,6 +79,10 @@ pub(super) struct Whose<'a> {
     pub plan: &'a dyn Judge,
     pub grants: &'a [Grant],
     pub launched: Option<&'a LocalId>,
+    /// Is what a condition looks at shown with every resource of the type?
+    pub always: &'a dyn Fn(&Condition) -> bool,
+    /// With any?
+    pub ever: &'a dyn Fn(&Condition) -> bool,
 }
 
 impl Whose<'_> {
@@ -107,46 +111,77 @@ impl Whose<'_> {
     }
 }
 
-/// One query.
-pub(super) struct Leg {
-    narrowing: Vec<Condition>,
+/// One choice between conditions, as far as legs are made of it.
+struct Choice {
+    /// One of these: shown wherever they hold.
+    ways: Vec<Condition>,
+    /// Or one of these, where it need not be shown which. They are one alternative, so that nothing tells them apart.
+    rest: Vec<Condition>,
 }
 
-impl Leg {
-    /// Does it ask for this resource?
-    pub fn asks_for(&self, resource: &Scanned, base: &Base) -> bool {
-        self.narrowing.iter().all(|condition| condition.matches(resource, base))
+impl Choice {
+    fn queries(&self) -> usize {
+        self.ways.len() + self.rest.len()
     }
 
-    /// From now on it asks for all that the legs before it left. Says whether that is more.
-    pub fn widen(&mut self) -> bool {
-        let was_narrow = !self.narrowing.is_empty();
-        self.narrowing.clear();
-        was_narrow
+    fn alternatives(&self) -> impl Iterator<Item = Vec<&Condition>> {
+        let rest = Some(self.rest.iter().collect::<Vec<_>>()).filter(|rest| !rest.is_empty());
+        self.ways.iter().map(|way| vec![way]).chain(rest)
     }
 
-    /// The query that goes upstream. What does not fit is left out: a wider one.
-    pub fn query(&self, asking: &Asking, order: Ordered) -> Query {
-        let mut parameters = Vec::new();
-        let mut asked = Vec::new();
-        let mut length = asking.of.name().len() + 32;
-        let sort: Vec<String> = asking.sort.iter().map(Order::query).collect();
-        let sort = (order == Ordered::Upstream && !sort.is_empty()).then(|| ("_sort".to_owned(), sort.join(",")));
-        let conditions = asking.all.iter().chain(&self.narrowing);
-        let conditions = conditions.filter_map(|condition| Some((condition.query()?, Some(condition))));
-        for ((name, value), condition) in sort.map(|sort| (sort, None)).into_iter().chain(conditions) {
-            // Escaped, an octet may be three.
-            let more = name.len() + value.bytes().map(|b| if b.is_ascii_alphanumeric() { 1 } else { 3 }).sum::<usize>();
-            if length + more <= PATH_BYTES {
-                length += more + 2;
-                parameters.push((name, value));
-                asked.extend(condition.cloned());
-            }
+    /// The first alternative that holds. The rest does not have to show that it does.
+    fn first(&self, holds: &impl Fn(&Condition) -> bool) -> Option<usize> {
+        let rest = (!self.rest.is_empty()).then_some(self.ways.len());
+        self.ways.iter().position(holds).or(rest)
+    }
+}
+
+/// One alternative of each choice.
+pub(super) struct Leg {
+    picks: Vec<usize>,
+    /// What goes upstream for it. Where it is several queries, their finds are one list in the order of ids.
+    pub queries: Vec<Vec<Condition>>,
+}
+
+/// How much of a query an upstream is asked to keep to. One that refuses all of it is asked for less.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Ask {
+    Everything,
+    Unsorted,
+    /// What we added to the search.
+    Narrowing,
+    /// What the caller asks.
+    Criteria,
+    Bare,
+}
+
+impl Ask {
+    pub const ALL: [Self; 5] = [Self::Everything, Self::Unsorted, Self::Narrowing, Self::Criteria, Self::Bare];
+}
+
+/// The query that goes upstream. What does not fit is left out: a wider one.
+pub(super) fn query(asking: &Asking, narrowing: &[Condition], order: Ordered, ask: Ask) -> Query {
+    let mut parameters = Vec::new();
+    let mut asked = Vec::new();
+    let mut length = asking.of.name().len() + 32;
+    let sort: Vec<String> = asking.sort.iter().map(Order::query).collect();
+    let is_sorted = order == Ordered::Upstream && ask == Ask::Everything && !sort.is_empty();
+    let sort = is_sorted.then(|| ("_sort".to_owned(), sort.join(",")));
+    let criteria = asking.all.iter().filter(|_| !matches!(ask, Ask::Narrowing | Ask::Bare));
+    let narrowing = narrowing.iter().filter(|_| !matches!(ask, Ask::Criteria | Ask::Bare));
+    let conditions = criteria.chain(narrowing).filter_map(|condition| Some((condition.query()?, Some(condition))));
+    for ((name, value), condition) in sort.map(|sort| (sort, None)).into_iter().chain(conditions) {
+        // Escaped, an octet may be three.
+        let more = name.len() + value.bytes().map(|b| if b.is_ascii_alphanumeric() { 1 } else { 3 }).sum::<usize>();
+        if length + more <= PATH_BYTES {
+            length += more + 2;
+            parameters.push((name, value));
+            asked.extend(condition.cloned());
         }
-        parameters.push(("_count".to_owned(), PAGE.to_owned()));
-        let query: Parameters = parameters.into_iter().collect();
-        Query { path: format!("/{}?{query}", asking.of), asked }
     }
+    parameters.push(("_count".to_owned(), PAGE.to_owned()));
+    let query: Parameters = parameters.into_iter().collect();
+    Query { path: format!("/{}?{query}", asking.of), asked }
 }
 
 /// A query as it is sent.
@@ -166,43 +201,74 @@ pub(super) enum Ordered {
     Here,
 }
 
-/// The legs of a search: none if nothing can be found.
-pub(super) fn legs(asking: &Asking, whose: &Whose<'_>) -> Vec<Leg> {
-    let mut own = whose.condition(asking.of);
-    if asking.is_within && own.as_ref().is_some_and(|ways| !ways.is_empty()) {
-        own = None;
-    }
-    let mut choices: Vec<&Vec<Condition>> = asking.any.iter().chain(&own).collect();
-    if choices.iter().any(|alternatives| alternatives.is_empty()) {
-        return Vec::new();
-    }
-    // The longest lists first to go: a superset.
-    choices.sort_by_key(|alternatives| alternatives.len());
-    let mut number = 1;
-    choices.retain(|alternatives| {
-        let fits = number * alternatives.len() <= LEGS;
-        number *= if fits { alternatives.len() } else { 1 };
-        fits
-    });
-    let mut legs = vec![Leg { narrowing: Vec::new() }];
-    for alternatives in choices {
-        let with = |leg: &Leg, one: &Condition| {
-            let narrowing = leg.narrowing.iter().chain([one]).cloned().collect();
-            Leg { narrowing }
-        };
-        legs = legs.iter().flat_map(|leg| alternatives.iter().map(|one| with(leg, one))).collect();
-    }
-    legs
+/// The legs of a search.
+pub(super) struct Legs {
+    choices: Vec<Choice>,
+    /// None if nothing can be found.
+    pub all: Vec<Leg>,
 }
 
-/// Tells one set of legs from another, so that a position in one is not taken for a position in the other. Where a new
-/// version hashes otherwise, pages begun under the old one are found again by number.
-pub(super) fn mark(asking: &Asking, legs: &[Leg]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for leg in legs {
-        leg.query(asking, Ordered::Upstream).path.hash(&mut hasher);
+impl Legs {
+    pub fn new(asking: &Asking, whose: &Whose<'_>) -> Self {
+        let mut own = whose.condition(asking.of);
+        if asking.is_within && own.as_ref().is_some_and(|ways| !ways.is_empty()) {
+            own = None;
+        }
+        // A way that is never shown is no way to match, but it is one to belong.
+        let ever = |ways: &Vec<Condition>| ways.iter().filter(|way| (whose.ever)(way)).cloned().collect();
+        let asked = asking.any.iter().map(|ways| Choice { ways: ever(ways), rest: Vec::new() });
+        let own = own.map(|ways| {
+            let (ways, rest) = ways.into_iter().partition(|way| (whose.always)(way));
+            Choice { ways, rest }
+        });
+        Self::of(asked.chain(own).collect())
     }
-    hasher.finish()
+
+    fn of(mut choices: Vec<Choice>) -> Self {
+        if choices.iter().any(|choice| choice.queries() == 0) {
+            return Self { choices, all: Vec::new() };
+        }
+        // The longest lists first to go: a superset.
+        choices.sort_by_key(Choice::queries);
+        let mut number = 1;
+        choices.retain(|choice| {
+            let fits = number * choice.queries() <= LEGS;
+            number *= if fits { choice.queries() } else { 1 };
+            fits
+        });
+        let mut all = vec![Leg { picks: Vec::new(), queries: vec![Vec::new()] }];
+        for choice in &choices {
+            let with = |leg: &Leg, (pick, ways): (usize, Vec<&Condition>)| {
+                let picks = leg.picks.iter().copied().chain([pick]).collect();
+                let add = |query: &Vec<Condition>, way: &Condition| query.iter().chain([way]).cloned().collect();
+                let queries = leg.queries.iter().flat_map(|query| ways.iter().map(|way| add(query, way)));
+                Leg { picks, queries: queries.collect() }
+            };
+            all = all.iter().flat_map(|leg| choice.alternatives().enumerate().map(|one| with(leg, one))).collect();
+        }
+        Self { choices, all }
+    }
+
+    /// The one leg that a resource is taken from, by what the caller is shown of it: whichever leg the upstream sends it
+    /// for, however often, and whatever else is in it.
+    pub fn home(&self, holds: impl Fn(&Condition) -> bool) -> Option<usize> {
+        let picks: Option<Vec<usize>> = self.choices.iter().map(|choice| choice.first(&holds)).collect();
+        let picks = picks?;
+        self.all.iter().position(|leg| leg.picks == picks)
+    }
+
+    /// Tells one set of legs from another, so that a position in one is not taken for a position in the other. Where a
+    /// new version hashes otherwise, pages begun under the old one are found again by number.
+    pub fn mark(&self, asking: &Asking) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for leg in &self.all {
+            leg.picks.hash(&mut hasher);
+            for narrowing in &leg.queries {
+                query(asking, narrowing, Ordered::Upstream, Ask::Everything).path.hash(&mut hasher);
+            }
+        }
+        hasher.finish()
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use super::{
     Fhir,
     cursor::Position,
-    legs::{Asking, Leg, Ordered, Whose, legs, mark},
+    legs::{Ask, Asking, Legs, Ordered, Whose, query},
     sieve::{Seen, Sieve, grants},
     upstream::{Page, Paged, Turn},
 };
@@ -13,10 +13,10 @@ use ::fhir::{
     bundle::{BundleKind, Entry, Mode},
     request::Asked,
 };
-use lexicon::{Judge, LocalId, Narrowing, Reason, ResourceType};
+use lexicon::{Judge, LocalId, Narrowing, Reason, ResourceType, Shown};
 use passage::{Disclosed, Moment, Notes, Sight};
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeSet, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -52,6 +52,8 @@ pub(super) struct Spent {
     pages: u32,
     entries: u32,
     pub notes: Notes,
+    /// What the answer tells of without showing it: steps, counts, what lies beyond the page.
+    pub told: Vec<Disclosed>,
     narrowing: Option<Narrowing>,
     groups: Words,
     policies: Words,
@@ -103,13 +105,38 @@ impl Spent {
     }
 }
 
+/// Finds that are held to be put in order, in bytes.
+const HELD: usize = 16 << 20;
+
+/// Finds that are held, within bounds, each with what it is put in order by.
+pub(super) struct Held<Key> {
+    pub found: Vec<(Key, Found)>,
+    bytes: usize,
+}
+
+impl<Key> Default for Held<Key> {
+    fn default() -> Self {
+        Self { found: Vec::new(), bytes: 0 }
+    }
+}
+
+impl<Key> Held<Key> {
+    pub fn push(&mut self, key: Key, found: Found) -> Result<(), Reason> {
+        self.bytes += found.size();
+        self.found.push((key, found));
+        if self.bytes > HELD { Err(Reason::SearchTooBroad) } else { Ok(()) }
+    }
+}
+
 /// A resource that may be seen and matches.
 pub(super) struct Found {
     pub id: LocalId,
     /// As it goes into the answer.
     pub projected: Projected,
-    /// All the caller may see of it.
-    pub view: Scanned,
+    /// All the caller may see of it, until nothing more is asked of it.
+    pub view: Option<Scanned>,
+    /// The length of that.
+    pub seen: usize,
     pub projection: Arc<Projection>,
     /// How much the caller may not see.
     pub withheld: u64,
@@ -120,13 +147,16 @@ pub(super) struct Found {
 impl Found {
     /// What it takes in memory, roughly.
     pub fn size(&self) -> usize {
-        3 * self.projected.bytes().len() + 512
+        // A view is its text and a cell for each value in it.
+        let view = if self.view.is_some() { 4 * self.seen } else { 0 };
+        self.projected.bytes().len() + view + 512
     }
 
     /// The resources that a reference names, as far as that is shown.
     pub fn named(&self, reference: &::fhir::Parameter, road: &Fhir) -> Vec<(ResourceType, LocalId)> {
         let shown = Surface::reads_shown(&reference.reads(), &self.projection, || self.withheld);
-        if shown { reference.named(&self.view, &road.base) } else { Vec::new() }
+        let view = self.view.as_ref().filter(|_| shown);
+        view.map(|view| reference.named(view, &road.base)).unwrap_or_default()
     }
 }
 
@@ -134,29 +164,46 @@ pub(super) struct Scan {
     asking: Asking,
     part: Part,
     grants: Vec<Grant>,
-    legs: Vec<Leg>,
+    legs: Legs,
     pub ordered: Ordered,
     leg: usize,
-    /// Of the page that is being read, or comes next; empty for the first of a leg.
+    /// Of the leg's queries.
+    query: usize,
+    /// How much of it the upstream takes.
+    ask: Ask,
+    /// Of the page that is being read, or comes next; empty for the first of a query.
     path: String,
     page: Option<Box<Page>>,
     /// What the query that led to it asks of each entry.
     asked: Vec<Condition>,
     /// Entries taken from it.
     taken: u32,
-    /// Entries of it that were dealt with on an earlier page of ours.
+    /// Entries of it that were dealt with on an earlier page of ours; of a leg of several queries, finds.
     passed: u32,
-    /// Pages of this leg.
+    /// Pages of this query.
     turned: HashSet<String>,
     met: HashSet<LocalId>,
+    /// Finds of a leg of several queries, and what of them is still to come.
+    held: Held<LocalId>,
+    pours: VecDeque<Found>,
 }
 
 impl Scan {
     pub fn new(asking: Asking, part: Part, errand: &Errand<'_>) -> Result<Self, Reason> {
-        let grants = errand.grants(asking.of)?;
+        let of = asking.of;
+        let grants = errand.grants(of)?;
+        let plan = errand.plan(of)?;
+        let groups = plan.groups();
+        let shows = |least: &[Shown]| {
+            let named = groups.iter().filter(|(_, shown)| least.contains(shown)).map(|(group, _)| group.clone());
+            let shown = errand.road.settings.projections.compile(of, &named.collect::<Vec<_>>());
+            move |condition: &Condition| Surface::reads_shown(&condition.reads(), &shown, || 0)
+        };
+        let (always, ever) = (shows(&[Shown::Always]), shows(&[Shown::Always, Shown::Sometimes]));
         let launched = errand.sight.principal.patient.as_ref();
-        let legs = legs(&asking, &Whose { plan: errand.plan(asking.of)?, grants: &grants, launched });
-        let ordered = if asking.sort.is_empty() || legs.len() > 1 { Ordered::Here } else { Ordered::Upstream };
+        let legs = Legs::new(&asking, &Whose { plan, grants: &grants, launched, always: &always, ever: &ever });
+        let is_plain = legs.all.iter().map(|leg| leg.queries.len()).sum::<usize>() <= 1;
+        let ordered = if asking.sort.is_empty() || !is_plain { Ordered::Here } else { Ordered::Upstream };
         Ok(Self {
             asking,
             part,
@@ -164,6 +211,8 @@ impl Scan {
             legs,
             ordered,
             leg: 0,
+            query: 0,
+            ask: Ask::Everything,
             path: String::new(),
             page: None,
             asked: Vec::new(),
@@ -171,11 +220,13 @@ impl Scan {
             passed: 0,
             turned: HashSet::new(),
             met: HashSet::new(),
+            held: Held::default(),
+            pours: VecDeque::new(),
         })
     }
 
     pub fn mark(&self) -> u64 {
-        mark(&self.asking, &self.legs)
+        self.legs.mark(&self.asking)
     }
 
     pub fn asking(&self) -> &Asking {
@@ -183,7 +234,7 @@ impl Scan {
     }
 
     pub fn resume(&mut self, at: Position) {
-        self.leg = at.leg as usize;
+        self.begin(at.leg as usize);
         self.path = at.path;
         self.passed = at.offset;
     }
@@ -192,21 +243,36 @@ impl Scan {
     pub fn rewind(&mut self) {
         self.page = None;
         self.met.clear();
+        self.pours.clear();
         self.begin(0);
     }
 
     fn begin(&mut self, leg: usize) {
         self.leg = leg;
+        self.held = Held::default();
+        self.passed = 0;
+        self.ask_for(0);
+    }
+
+    fn ask_for(&mut self, query: usize) {
+        self.query = query;
+        self.ask = Ask::Everything;
         self.path.clear();
         self.turned.clear();
-        self.passed = 0;
+    }
+
+    fn holds(&self) -> bool {
+        self.legs.all.get(self.leg).is_some_and(|leg| leg.queries.len() > 1)
     }
 
     /// The next resource that may be seen and matches.
     pub async fn next(&mut self, errand: &Errand<'_>, spent: &mut Spent) -> Result<Option<Found>, Reason> {
         loop {
+            if let Some(found) = self.pours.pop_front() {
+                return Ok(Some(found));
+            }
             let Some(page) = &mut self.page else {
-                if self.leg >= self.legs.len() {
+                if self.leg >= self.legs.all.len() {
                     return Ok(None);
                 }
                 self.page = Some(self.turn(errand, spent).await?);
@@ -219,55 +285,80 @@ impl Scan {
             };
             spent.entry(errand.road)?;
             self.taken += 1;
-            if self.taken <= self.passed {
+            let holds = self.holds();
+            if !holds && self.taken <= self.passed {
                 continue;
             }
-            if let Some(found) = self.sift(entry, errand, spent)? {
-                return Ok(Some(found));
+            match self.sift(entry, errand, spent)? {
+                Some(found) if holds => self.held.push(found.id.clone(), found)?,
+                Some(found) => return Ok(Some(found)),
+                None => {}
             }
         }
     }
 
-    /// Asks for the page. A first page that is refused is asked for once more without what we added to the search.
+    /// Asks for the page. A first page that is refused is asked for again with less of the query.
     async fn turn(&mut self, errand: &Errand<'_>, spent: &mut Spent) -> Result<Box<Page>, Reason> {
         let upstream = &errand.road.upstream;
-        for _ in 0..2 {
-            let is_first = self.path.is_empty();
-            let leg = self.legs.get_mut(self.leg).ok_or(Reason::Bug)?;
-            let query = leg.query(&self.asking, self.ordered);
-            self.asked = query.asked;
+        let is_first = self.path.is_empty();
+        let most = self.ask;
+        for ask in Ask::ALL.into_iter().filter(|ask| *ask >= most) {
+            let leg = self.legs.all.get(self.leg).ok_or(Reason::Bug)?;
+            let narrowing = leg.queries.get(self.query).ok_or(Reason::Bug)?;
+            let query = query(&self.asking, narrowing, self.ordered, ask);
+            if most < ask {
+                self.ordered = Ordered::Here;
+                if query.asked.len() < self.asked.len() {
+                    spent.narrowed(Narrowing::Refused);
+                }
+            }
+            (self.ask, self.asked) = (ask, query.asked);
             let path = if is_first { query.path } else { self.path.clone() };
             if !self.turned.insert(path.clone()) {
+                if is_first {
+                    // Refused already, in other words.
+                    continue;
+                }
                 // Pages in a circle.
-                return Err(if is_first { Reason::UpstreamSearch } else { Reason::UpstreamPage });
+                return Err(Reason::UpstreamPage);
             }
             spent.page(errand.road)?;
             let limits = errand.road.settings.page_limits();
             let turn = Turn { path: &path, kind: BundleKind::Searchset, limits, trace: errand.moment.trace };
             match upstream.page(&turn, &mut spent.notes).await? {
                 Paged::Page(page) => return Ok(page),
-                Paged::Refused(_) if is_first => {
-                    if leg.widen() {
-                        spent.narrowed(Narrowing::Refused);
-                    }
-                    self.ordered = Ordered::Here;
-                }
+                Paged::Refused(_) if is_first => {}
                 Paged::Refused(_) => return Err(Reason::UpstreamSearch),
             }
         }
         Err(Reason::UpstreamSearch)
     }
 
-    /// Goes on to the next page or leg.
+    /// Goes on to the next page, query or leg.
     fn end(&mut self, errand: &Errand<'_>) -> Result<(), Reason> {
         let tail = self.page.take().ok_or(Reason::Bug)?.finish()?;
-        match tail.next {
-            Some(link) => {
-                self.path = below(errand.road.upstream.base(), &link).ok_or(Reason::UpstreamPage)?;
-                self.passed = 0;
-            }
-            None => self.begin(self.leg + 1),
+        let holds = self.holds();
+        if let Some(link) = tail.next {
+            self.path = below(errand.road.upstream.base(), &link).ok_or(Reason::UpstreamPage)?;
+            self.passed = if holds { self.passed } else { 0 };
+            return Ok(());
         }
+        let queries = self.legs.all.get(self.leg).map_or(0, |leg| leg.queries.len());
+        if self.query + 1 < queries {
+            self.ask_for(self.query + 1);
+            return Ok(());
+        }
+        if holds {
+            // By id, which is shown, and not by what made the upstream send it first.
+            let mut found = std::mem::take(&mut self.held).found;
+            found.sort_by(|(a, _), (b, _)| a.cmp(b));
+            for (offset, (_, found)) in (0..).zip(&mut found) {
+                found.position.path.clear();
+                found.position.offset = offset;
+            }
+            self.pours = found.into_iter().skip(self.passed as usize).map(|(_, found)| found).collect();
+        }
+        self.begin(self.leg + 1);
         Ok(())
     }
 
@@ -279,18 +370,21 @@ impl Scan {
         if !self.asked.iter().all(|condition| condition.matches(&resource, base)) {
             spent.narrowed(Narrowing::Ignored);
         }
-        if self.legs.iter().take(self.leg).any(|earlier| earlier.asks_for(&resource, base)) || self.met.contains(&id) {
+        if self.met.contains(&id) {
             return Ok(None);
         }
         let sieve = errand.sieve(self.asking.of, &self.grants)?;
         let Ok(seen) = sieve.see(&resource) else { return Ok(None) };
         let whole = seen.project();
-        let (view, withheld) = (seen.view(&whole)?, whole.withheld());
+        let (view, withheld, length) = (seen.view(&whole)?, whole.withheld(), whole.bytes().len());
         let holds = |condition: &Condition| {
             Surface::reads_shown(&condition.reads(), seen.projection(), || withheld) && condition.matches(&view, base)
         };
         let Asking { all, any, .. } = &self.asking;
         if !all.iter().all(holds) || !any.iter().all(|conditions| conditions.iter().any(holds)) {
+            return Ok(None);
+        }
+        if self.legs.home(holds) != Some(self.leg) {
             return Ok(None);
         }
         spent.saw(&seen);
@@ -300,7 +394,7 @@ impl Scan {
         let position = Position { leg, path: self.path.clone(), offset: self.taken - 1 };
         let projection = seen.share();
         self.met.insert(id.clone());
-        Ok(Some(Found { id, projected, view, projection, withheld, disclosed, position }))
+        Ok(Some(Found { id, projected, view: Some(view), seen: length, projection, withheld, disclosed, position }))
     }
 }
 

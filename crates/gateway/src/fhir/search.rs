@@ -138,6 +138,10 @@ impl Run {
         if cursor.as_ref().is_some_and(|cursor| cursor.until < errand.moment.now) {
             return Err(Reason::CursorInvalid);
         }
+        // Whether there is a next page is known later, and must not decide what is refused.
+        if search.summary != Summary::Count && search.count != Some(0) && !Cursor::fits(&query) {
+            return Err(Reason::SearchTooBroad);
+        }
         let settings = &errand.road.settings;
         let mut surface = Surface::new(&settings.projections);
         for of in search.types().into_iter().chain([search.of]) {
@@ -193,12 +197,12 @@ impl Run {
                 },
                 Stage::Ends => {
                     self.end(errand)?;
-                    return Ok(Some(self.piece()));
+                    return Ok(Some(self.piece(spent)));
                 }
                 Stage::Done => return Ok(None),
             }
         }
-        Ok(Some(self.piece()))
+        Ok(Some(self.piece(spent)))
     }
 
     fn wants_total(&self) -> bool {
@@ -242,7 +246,9 @@ impl Run {
         Ok(())
     }
 
-    fn piece(&mut self) -> Piece {
+    /// What it tells of without showing it is named and charged like what it shows.
+    fn piece(&mut self, spent: &mut Spent) -> Piece {
+        self.disclosed.append(&mut spent.told);
         Piece {
             body: self.writer.take().into(),
             returned: std::mem::take(&mut self.returned),

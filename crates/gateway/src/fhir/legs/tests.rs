@@ -1,5 +1,5 @@
 use super::*;
-use ::fhir::{Limits, Scopes};
+use ::fhir::{Base, Limits, Scanned, Scopes};
 use lexicon::{Facts, Interaction, Kind, Reason, Shown, Verdict};
 
 /// Reaches these patients, or anybody.
@@ -27,9 +27,21 @@ fn of(name: &str) -> ResourceType {
     ResourceType::from_name(name).expect("a type")
 }
 
-fn made(asking: &Asking, plan: &Plan, scope: &str, launched: Option<&LocalId>) -> Vec<Leg> {
+fn made(asking: &Asking, plan: &Plan, scope: &str, launched: Option<&LocalId>) -> Legs {
+    seeing(asking, plan, scope, (launched, &[]))
+}
+
+/// For a caller who is never shown what these parameters look at.
+fn seeing(asking: &Asking, plan: &Plan, scope: &str, (launched, hidden): (Option<&LocalId>, &[&str])) -> Legs {
     let grants = Scopes::parse(scope).covering(Kind::Person, Interaction::SearchType, asking.of).expect("grants");
-    legs(asking, &Whose { plan, grants: &grants, launched })
+    let shows = |condition: &Condition| !hidden.contains(&condition.parameter().code);
+    Legs::new(asking, &Whose { plan, grants: &grants, launched, always: &shows, ever: &shows })
+}
+
+/// The queries of each leg.
+fn paths(asking: &Asking, legs: &Legs) -> Vec<Vec<String>> {
+    let path = |narrowing: &Vec<Condition>| query(asking, narrowing, Ordered::Here, Ask::Everything).path;
+    legs.all.iter().map(|leg| leg.queries.iter().map(path).collect()).collect()
 }
 
 #[track_caller]
@@ -37,8 +49,7 @@ fn check(name: &str, plan: &Plan, scope: &str, expect: &[&str]) {
     let asking = Asking::new(of(name));
     let launched = id("p1");
     let legs = made(&asking, plan, scope, Some(&launched));
-    let paths: Vec<String> = legs.iter().map(|leg| leg.query(&asking, Ordered::Here).path).collect();
-    assert_eq!(paths, expect, "{name} {scope}");
+    assert_eq!(paths(&asking, &legs).concat(), expect, "{name} {scope}");
 }
 
 #[test]
@@ -75,10 +86,8 @@ fn many_patients_are_several_legs_and_too_many_none_of_them() {
     let asking = Asking::new(of("Observation"));
     for (number, expect) in [(30, 2), (100, 6), (1000, 1)] {
         let legs = made(&asking, &plan(number), "user/*.rs", None);
-        assert_eq!(legs.len(), expect, "{number}");
-        for leg in &legs {
-            assert!(leg.query(&asking, Ordered::Here).path.len() < 8000);
-        }
+        assert_eq!(legs.all.len(), expect, "{number}");
+        assert!(paths(&asking, &legs).concat().iter().all(|path| path.len() < 8000));
     }
 }
 
@@ -95,6 +104,40 @@ fn a7_legs_share_nothing() {
             r#"{{"resourceType":"Observation","id":"o1","subject":{{"reference":"Patient/{subject}"}},"performer":[{{"reference":"https://up.example/r4/Patient/{performer}"}}]}}"#
         );
         let resource = Scanned::of(text.as_bytes(), Limits::READ).expect("a resource");
-        assert_eq!(legs.iter().position(|leg| leg.asks_for(&resource, &base)), expect, "{subject} {performer}");
+        assert_eq!(legs.home(|condition| condition.matches(&resource, &base)), expect, "{subject} {performer}");
+    }
+}
+
+/// B1: ways that are never shown come last, and nothing tells one of them from another.
+#[test]
+fn b1_hidden_ways_are_one_leg_and_no_way_to_match() {
+    let asking = Asking::new(of("Coverage"));
+    let plan = Plan(Some(vec![id("p1")]));
+    let hidden = ["policy-holder", "subscriber"];
+    let legs = seeing(&asking, &plan, "user/*.rs", (None, &hidden));
+    let numbers: Vec<usize> = legs.all.iter().map(|leg| leg.queries.len()).collect();
+    assert_eq!(numbers, [1, 1, 2], "{:?}", paths(&asking, &legs));
+    assert_eq!((legs.home(|_| false), legs.home(|_| true)), (Some(2), Some(0)));
+    let mut asking = Asking::new(of("Coverage"));
+    for way in compartment::memberships(asking.of) {
+        asking.naming(way, ResourceType::PATIENT, &[id("p1")]);
+    }
+    let ways = asking.any.drain(..).flatten().collect();
+    asking.any.push(ways);
+    let legs = seeing(&asking, &Plan(None), "user/*.rs", (None, &hidden));
+    assert_eq!((legs.all.len(), legs.home(|_| false)), (2, None));
+}
+
+/// What is refused is asked for with less, and never with more.
+#[test]
+fn a_refused_query_is_asked_with_less() {
+    let mut asking = Asking::new(of("Observation"));
+    let code = ::fhir::parameter::find(asking.of, "code").expect("a parameter");
+    asking.all.push(Condition::compile(asking.of, code, ::fhir::Modifier::None, "a").expect("a condition"));
+    let narrowing = [Condition::ids(asking.of, &[id("o1")])];
+    let path = |ask| query(&asking, &narrowing, Ordered::Upstream, ask).path;
+    let expect = ["code=a&_id=o1&", "code=a&_id=o1&", "_id=o1&", "code=a&", ""];
+    for (ask, expect) in Ask::ALL.into_iter().zip(expect) {
+        assert_eq!(path(ask), format!("/Observation?{expect}_count=100"), "{ask:?}");
     }
 }

@@ -18,6 +18,8 @@ mod shelf;
 #[path = "../road/stage.rs"]
 mod stage;
 #[cfg(test)]
+mod tells;
+#[cfg(test)]
 mod versions;
 #[cfg(test)]
 #[expect(dead_code, reason = "the other tests of the road use more of it")]

@@ -11,7 +11,6 @@ mod lookups;
 #[expect(dead_code, reason = "the tests of searches use the rest")]
 mod stage;
 #[cfg(test)]
-#[expect(dead_code, reason = "the tests of searches use the rest")]
 mod ward;
 
 use http::Request;

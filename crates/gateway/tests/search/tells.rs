@@ -3,11 +3,12 @@
 use crate::{
     shelf::{Shelf, body, bundle, finding, ids, labelled, link, person, restricted},
     staffed,
-    stage::{Stage, read},
+    stage::{Set, Stage, read},
     ward::Script,
     ward_of,
 };
 use bytes::Bytes;
+use fhir::Limits;
 use http::Response;
 use lexicon::Reason;
 use serde_json::{Value, json};
@@ -257,4 +258,22 @@ async fn c5_a_refused_condition_is_left_out() {
         assert!(asked.iter().any(|path| path.starts_with(sent)), "{refused}: {asked:?}");
         stage.close().await;
     }
+}
+
+/// C18: what is held to be put in order is counted as it is held: with all that may be seen, where includes look at it.
+#[tokio::test]
+async fn c18_what_is_held_is_counted_whatever_part_of_it_is_answered() {
+    let stage = Stage::set(Set { limits: Limits { bytes: 1 << 20, depth: 32 }, ..Set::default() }).await;
+    let names: Vec<String> = (0..8).map(|n| format!("p{n}")).collect();
+    let token = staffed(&stage, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    let people = names.iter().map(|id| person(id, &"x".repeat(600_000), "1980"));
+    Shelf { page: 4, ..Shelf::new(people) }.stand(&stage);
+    for (query, reason) in [
+        ("_sort=birthdate&_elements=birthDate", None),
+        ("_sort=birthdate&_elements=birthDate&_revinclude=Observation:patient", Some(Reason::SearchTooBroad)),
+    ] {
+        let response = stage.get(&format!("/fhir/Patient?{query}"), &token).await;
+        assert_eq!(stage.record_of(&response).reason, reason, "{query}");
+    }
+    stage.close().await;
 }

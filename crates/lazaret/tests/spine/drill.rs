@@ -4,9 +4,6 @@ use crate::house::{BINARY, House};
 use serde_json::Value;
 use std::process::Command;
 
-/// Answered by the clinic with "unknown parameter", and so by the gateway with 502: nothing leaked, nothing shown.
-const UNCLEAR: &[&str] = &["C13-composite"];
-
 #[test]
 fn no_attack_of_the_corpus_leaks() {
     let house = House::up();
@@ -17,8 +14,7 @@ fn no_attack_of_the_corpus_leaks() {
     let with =
         |verdict: &str| -> Vec<&Value> { findings.iter().filter(|finding| finding["verdict"] == verdict).collect() };
     assert!(with("leaked").is_empty(), "{:#?}", with("leaked"));
-    let unclear = with("unclear").into_iter().filter(|finding| !UNCLEAR.iter().any(|known| finding["id"] == *known));
-    assert_eq!(unclear.collect::<Vec<_>>(), Vec::<&Value>::new());
+    assert!(with("unclear").is_empty(), "{:#?}", with("unclear"));
     assert!(findings.len() >= 120 && out.status.success());
     assert!(findings.iter().filter(|finding| finding["trace"].is_string()).count() > 100, "answers lead to records");
 }

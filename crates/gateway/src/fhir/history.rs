@@ -36,10 +36,8 @@ pub(super) struct History {
 impl Fhir {
     /// The cursor of a history's page, if it is one of ours.
     pub(super) fn history_cursor(&self, principal: &Principal, asked: &Asked) -> Result<Option<Cursor>, Reason> {
-        let Some(page) = asked.history.as_ref().and_then(|history| history.page.as_deref()) else { return Ok(None) };
-        let bound = place(asked);
-        let cursor = Cursor::open(page, &self.settings.cursors, &self.bound(principal, &bound));
-        cursor.map(Some).ok_or(Reason::CursorInvalid)
+        let page = asked.history.as_ref().and_then(|history| history.page.as_deref());
+        page.map(|page| self.cursor(page, principal, asked)).transpose()
     }
 }
 
@@ -67,8 +65,8 @@ impl History {
         }
         let (versions, disclosed) = self.versions(errand, spent).await?;
         let all = versions.len();
-        let settings = &errand.road.settings;
-        let mut writer = Writer::new(BundleKind::History, &settings.about.base);
+        let road = errand.road;
+        let mut writer = Writer::new(BundleKind::History, &road.settings.about.base);
         let (mut returned, mut withheld) = (0, 0);
         for version in versions.into_iter().skip(self.before).take(self.most) {
             returned += 1;
@@ -77,11 +75,7 @@ impl History {
             writer.version(version, Method::Put);
         }
         let query = canonical(&errand.sight.ask.parameters);
-        let url = |query: &str| {
-            let mark = if query.is_empty() { "" } else { "?" };
-            format!("{}{}{mark}{query}", settings.about.base, self.place)
-        };
-        let mut links = vec![("self", url(&query))];
+        let mut links = vec![("self", road.link(&self.place, &query))];
         let shown = self.before.saturating_add(self.most);
         if all > shown {
             let cursor = Cursor {
@@ -93,8 +87,7 @@ impl History {
                 legs: 0,
                 position: None,
             };
-            let sealed = cursor.seal(&settings.cursors, &errand.road.bound(errand.sight.principal, &self.place));
-            links.push(("next", url(&format!("_page={}", sealed.ok_or(Reason::SearchTooBroad)?))));
+            links.push(("next", road.page_link(&self.place, &cursor, errand.sight.principal)?));
         }
         writer.finish(&links, Some(all as u64));
         let disclosed = disclosed.into_iter().filter(|_| returned > 0).collect();

@@ -81,8 +81,26 @@ pub(super) struct Wanted {
 }
 
 impl Fhir {
-    pub(super) fn bound<'a>(&'a self, principal: &'a Principal, place: &'a str) -> Bound<'a> {
+    fn bound<'a>(&'a self, principal: &'a Principal, place: &'a str) -> Bound<'a> {
         Bound { principal, places: [&self.settings.about.base, self.upstream.base(), place] }
+    }
+
+    /// A cursor that a page is asked for by, if it is one of ours, for this caller and this place.
+    pub(super) fn cursor(&self, page: &str, principal: &Principal, asked: &Asked) -> Result<Cursor, Reason> {
+        let place = place(asked);
+        Cursor::open(page, &self.settings.cursors, &self.bound(principal, &place)).ok_or(Reason::CursorInvalid)
+    }
+
+    /// A link to a place below our base.
+    pub(super) fn link(&self, place: &str, query: &str) -> String {
+        let mark = if query.is_empty() { "" } else { "?" };
+        format!("{}{place}{mark}{query}", self.settings.about.base)
+    }
+
+    /// The link to the page that a cursor is of.
+    pub(super) fn page_link(&self, place: &str, cursor: &Cursor, principal: &Principal) -> Result<String, Reason> {
+        let sealed = cursor.seal(&self.settings.cursors, &self.bound(principal, place));
+        Ok(self.link(place, &format!("_page={}", sealed.ok_or(Reason::SearchTooBroad)?)))
     }
 
     /// Whether a cursor has expired is for later, when it is known what time it is.
@@ -91,9 +109,7 @@ impl Fhir {
         let Some(page) = &search.page else {
             return Ok(Wanted { search: search.clone(), query: canonical(&asked.parameters), cursor: None });
         };
-        let bound = place(asked);
-        let cursor = Cursor::open(page, &self.settings.cursors, &self.bound(principal, &bound));
-        let cursor = cursor.ok_or(Reason::CursorInvalid)?;
+        let cursor = self.cursor(page, principal, asked)?;
         let parameters = Parameters::parse(&cursor.query).map_err(|_| Reason::CursorInvalid)?;
         // What came with the path stays: membership of a compartment.
         let of_path = search.criteria.clone();
@@ -223,12 +239,8 @@ impl Run {
     }
 
     fn end(&mut self, errand: &Errand<'_>) -> Result<(), Reason> {
-        let settings = &errand.road.settings;
-        let url = |query: &str| {
-            let mark = if query.is_empty() { "" } else { "?" };
-            format!("{}{}{mark}{query}", settings.about.base, self.place)
-        };
-        let mut links = vec![("self", url(&self.query))];
+        let road = errand.road;
+        let mut links = vec![("self", road.link(&self.place, &self.query))];
         if let Some(Next { manner, legs, position }) = self.next.take() {
             let cursor = Cursor {
                 until: Cursor::expiry(errand.moment.now),
@@ -239,8 +251,7 @@ impl Run {
                 legs,
                 position,
             };
-            let sealed = cursor.seal(&settings.cursors, &errand.road.bound(errand.sight.principal, &self.place));
-            links.push(("next", url(&format!("_page={}", sealed.ok_or(Reason::SearchTooBroad)?))));
+            links.push(("next", road.page_link(&self.place, &cursor, errand.sight.principal)?));
         }
         self.writer.finish(&links, self.total);
         Ok(())
